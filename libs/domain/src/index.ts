@@ -1,1 +1,13 @@
-export {};
+export * from './errors/error-catalog.js';
+export * from './errors/domain-error.js';
+export * from './errors/to-problem.js';
+export * from './errors/to-reply.js';
+export * from './ids.js';
+export * from './paths/virtual-path.js';
+export * from './account/login-name.js';
+export * from './account/password-rules.js';
+export * from './access/permission.js';
+export * from './access/policy-rules.js';
+export * from './access/access-policy.js';
+export * from './access/status.js';
+export * from './session/session-grant.js';

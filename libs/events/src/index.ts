@@ -1,1 +1,3 @@
-export {};
+export * from './define-event.js';
+export * from './envelope.js';
+export * from './catalog.js';

@@ -1,0 +1,228 @@
+import type { DomainError, GrantMount, SessionGrant, VirtualPath } from '@quayside/domain';
+import type { StorageBackend } from '@quayside/storage';
+
+/** One attempt to log in, as the control connection saw it. */
+export interface LoginAttempt {
+  readonly sessionId: string;
+  /** What the client sent with USER, unchanged. */
+  readonly login: string;
+  readonly password: string;
+  /** Tenant slug or domain named by HOST or SNI; null where neither did. */
+  readonly hostTenant: string | null;
+  readonly remoteAddress: string;
+  readonly tls: boolean;
+  readonly implicitTls: boolean;
+  /** Name of a client certificate that the listener verified; null where none. */
+  readonly certificateName: string | null;
+  readonly signal: AbortSignal;
+}
+
+/** Who is it, and what may they do. Throws DomainError (`auth.failed`, `auth.throttled`, `session.limit`, `auth.busy`, …). */
+export interface Authenticator {
+  authenticate(attempt: LoginAttempt): Promise<SessionGrant>;
+}
+
+/** Finds the backend of a mount, rooted at its subpath; cached by the host. */
+export interface StorageResolver {
+  backendFor(mount: GrantMount): StorageBackend;
+}
+
+/** What an upload asks of the quota before its 150. */
+export interface QuotaAsk {
+  readonly grant: SessionGrant;
+  readonly mount: GrantMount;
+  readonly transferId: string;
+  /** Bytes that the committed file at the name has now; credited at commit. 0 where the name is free. */
+  readonly replacesBytes: number;
+  /** Whether the commit adds a file to the count. */
+  readonly newFile: boolean;
+  /** Bytes of the staged file before the first byte of this transfer (resume, append). */
+  readonly startBytes: number;
+  /** Of these, bytes that a kept partial already holds under a lease of its own. */
+  readonly partialTransferId: string | null;
+  /** What the client declared by ALLO; null where it did not. */
+  readonly declaredBytes: number | null;
+  readonly signal: AbortSignal;
+}
+
+/** A growing reservation for one upload. */
+export interface QuotaLease {
+  /** Total file size in bytes that is covered now; the upload may write up to it without asking. */
+  readonly coveredBytes: number;
+  /**
+   * Cover `totalBytes`. Resolves to the size that is covered then: less than asked means that the quota ends there.
+   * Call it ahead of need; throws DomainError only when the answer cannot be had (`database.unavailable`).
+   */
+  extend(totalBytes: number): Promise<number>;
+  /** The upload failed; `keptBytes` stay reserved for the partial, the rest goes back. Never throws. */
+  release(keptBytes: number): Promise<void>;
+  /** The upload committed: hand the reservation over to the ledger entry of this transfer. Never throws, never waits. */
+  settled(): void;
+}
+
+/** Exact space accounting. `open` throws `quota.exceeded`, `quota.file-too-large`, `storage.full`, `database.unavailable`. */
+export interface QuotaGate {
+  open(ask: QuotaAsk): Promise<QuotaLease>;
+  /** What is left for new bytes and files (AVBL, SITE QUOTA); null where there is no limit. */
+  remaining(grant: SessionGrant, mount: GrantMount): Promise<Remaining>;
+}
+
+export interface Remaining {
+  readonly bytes: number | null;
+  readonly files: number | null;
+  readonly limitBytes: number | null;
+  readonly limitFiles: number | null;
+  readonly usedBytes: number;
+  readonly usedFiles: number;
+}
+
+/** The session part of every fact. */
+export interface SessionFacts {
+  readonly sessionId: string;
+  readonly remoteAddress: string;
+  readonly protocol: 'ftp' | 'ftps';
+  readonly clientName: string | null;
+}
+
+export type TransferOutcome = 'completed' | 'failed' | 'aborted';
+
+/** A transfer as the log will show it. */
+export interface TransferFacts {
+  readonly transferId: string;
+  readonly direction: 'upload' | 'download';
+  readonly verb: string;
+  readonly path: VirtualPath;
+  /** Bytes that crossed the wire in this transfer (after ASCII conversion: as stored). */
+  readonly bytes: number;
+  /** Whole size of the file after an upload; null for downloads and failures. */
+  readonly fileBytes: number | null;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly outcome: TransferOutcome;
+  /** Doctor's reason code where the outcome is not `completed`, e.g. `CLIENT_ABORT`, `QUOTA`, `STALLED`. */
+  readonly reason: string | null;
+  readonly sha256: string | null;
+  /** Bytes kept for a resume after a failed upload. */
+  readonly keptBytes: number;
+  readonly dataTls: boolean;
+}
+
+/** How the ledger of a space changes with a fact. */
+export interface LedgerDelta {
+  readonly spaceId: string;
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** Everything else that happens in a session and is worth an event. Names are the catalogue's event types. */
+export type SessionFact =
+  | { readonly type: 'session.opened' }
+  | {
+      readonly type: 'session.closed';
+      readonly reason: string;
+      readonly durationMs: number;
+      readonly bytesUp: number;
+      readonly bytesDown: number;
+    }
+  | { readonly type: 'login.succeeded' }
+  | { readonly type: 'login.failed'; readonly login: string; readonly error: DomainError }
+  | { readonly type: 'data.failed'; readonly reason: string; readonly hint: string }
+  | {
+      readonly type: 'file.renamed';
+      readonly from: VirtualPath;
+      readonly to: VirtualPath;
+      readonly deltas: readonly LedgerDelta[];
+    }
+  | { readonly type: 'directory.created'; readonly path: VirtualPath }
+  | { readonly type: 'directory.removed'; readonly path: VirtualPath }
+  | { readonly type: 'file.changed'; readonly path: VirtualPath; readonly change: 'mtime' | 'mode' }
+  | {
+      readonly type: 'access.refused';
+      readonly verb: string;
+      readonly path: VirtualPath;
+      readonly code: string;
+      readonly rule: string | null;
+    };
+
+/**
+ * Where promises are kept (SEMANTICS §2): the host appends to a durable spool before the client's reply.
+ * `begin…` methods throw DomainError `journal.full` when nothing can be recorded (451).
+ */
+export interface Journal {
+  /** Before the 150 of an upload. */
+  beginUpload(session: SessionFacts, grant: SessionGrant, upload: UploadBegin): UploadRecord;
+  /** After a download, or an upload that was refused before `beginUpload`. */
+  transferEnded(session: SessionFacts, grant: SessionGrant, facts: TransferFacts): Promise<void>;
+  /** Before a file leaves the tree: DELE, or RNTO onto an existing file. Appended before the backend is asked. */
+  beginRemoval(session: SessionFacts, grant: SessionGrant, removal: Removal): RemovalRecord;
+  /** Any other fact; never throws, never waits. `grant` is null before login. */
+  record(session: SessionFacts, grant: SessionGrant | null, fact: SessionFact): void;
+}
+
+export interface UploadBegin {
+  readonly transferId: string;
+  readonly mount: GrantMount;
+  /** Path in the mount's backend, and in the account's view. */
+  readonly backendPath: VirtualPath;
+  readonly path: VirtualPath;
+  readonly verb: string;
+  readonly startedAtMs: number;
+}
+
+export interface Removal {
+  /** Names the detached bytes: the `id` of `StorageBackend.detach` and `rename`. */
+  readonly id: string;
+  readonly mount: GrantMount;
+  readonly backendPath: VirtualPath;
+  /** Path in the account's view that loses its content. */
+  readonly path: VirtualPath;
+  /** For RNTO: the path that was renamed onto it. */
+  readonly renamedFrom: VirtualPath | null;
+}
+
+export interface RemovalRecord {
+  /** The file is detached (`removedBytes`), or, for RNTO, the name was free after all (null). Then the client may be told. */
+  done(removedBytes: number | null): Promise<void>;
+  /** Nothing happened. */
+  cancelled(): void;
+}
+
+export interface UploadRecord {
+  /** The commit record, written ahead: on disk (with `sync`: fdatasync) when it resolves. */
+  intend(sealed: { readonly token: string; readonly facts: TransferFacts; readonly sync: boolean }): Promise<void>;
+  /** The name is switched: delta and event are settled. After it resolves the client may be told 226. */
+  committed(facts: TransferFacts, delta: LedgerDelta): Promise<void>;
+  /** The upload failed; its event is recorded. */
+  failed(facts: TransferFacts): Promise<void>;
+}
+
+/** Structured log of the engine; `fields` never hold secrets. */
+export interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** Everything the engine asks of its host. */
+export interface EnginePorts {
+  readonly authenticator: Authenticator;
+  readonly storage: StorageResolver;
+  readonly quota: QuotaGate;
+  readonly journal: Journal;
+  readonly log: Log;
+  /** Tenant named by HOST or SNI: its slug and certificate, or null where nobody has that name. */
+  readonly tenants: TenantDirectory;
+}
+
+export interface TenantDirectory {
+  /** Resolves within a second; null for unknown or disabled hosts. */
+  find(host: string): Promise<TenantHost | null>;
+}
+
+export interface TenantHost {
+  readonly slug: string;
+  readonly welcome: string | null;
+  /** PEM pair of the domain; null where the listener's own certificate serves it. */
+  readonly certificate: { readonly cert: string; readonly key: string } | null;
+}
