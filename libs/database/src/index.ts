@@ -1,1 +1,4 @@
-export {};
+export * from './database.js';
+export * from './database-errors.js';
+export * from './database.module.js';
+export * from './transaction.js';
