@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import type { SETTINGS, SettingName } from './settings.js';
+import type { PortRange } from './values.js';
+
+type ValueOf<N extends SettingName> =
+  | ((typeof SETTINGS)[N]['value'] extends { readonly _output: infer T } ? T : never)
+  | ((typeof SETTINGS)[N]['fallback'] extends null ? undefined : never);
+
+/** Every setting by its name, parsed. */
+export type SettingValues = { readonly [N in SettingName]: ValueOf<N> };
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** The settings in the shape in which the apps use them. Times are in milliseconds, folders absolute. */
+export interface Config {
+  readonly dataDir: string;
+  readonly nodeName: string;
+  readonly bootstrapAdminKey: string | undefined;
+  readonly bcryptCost: number;
+  /** `url` is undefined where the standalone installation is to run PostgreSQL itself. */
+  readonly database: { readonly url: string | undefined; readonly poolSize: number };
+  /** `url` is undefined for BullMQ on PostgreSQL. */
+  readonly queue: { readonly url: string | undefined };
+  readonly api: { readonly host: string; readonly port: number };
+  readonly ftp: {
+    readonly host: string;
+    readonly port: number;
+    /** Implicit TLS; 0 = off. */
+    readonly implicitTlsPort: number;
+    readonly passivePorts: PortRange;
+    readonly publicAddress: string | undefined;
+    readonly activeMode: boolean;
+    readonly workers: number;
+    readonly maxSessions: number;
+    readonly loginTimeoutMs: number;
+    readonly idleTimeoutMs: number;
+    readonly dataTimeoutMs: number;
+    readonly stallTimeoutMs: number;
+    readonly drainTimeoutMs: number;
+  };
+  readonly tls: {
+    /** Both or neither. */
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+    readonly sessionReuse: 'off' | 'prefer' | 'require';
+  };
+  readonly storage: { readonly root: string; readonly fsync: boolean; readonly partialTtlMs: number };
+  readonly spool: { readonly dir: string; readonly maxBytes: number };
+  readonly log: { readonly level: LogLevel; readonly format: 'pretty' | 'json' | undefined };
+}
+
+/** Groups the flat settings; the folders that follow from DATA_DIR are worked out here and nowhere else. */
+export function toConfig(values: SettingValues): Config {
+  const config: Config = {
+    dataDir: values.DATA_DIR,
+    nodeName: values.NODE_NAME,
+    bootstrapAdminKey: values.BOOTSTRAP_ADMIN_KEY,
+    bcryptCost: values.BCRYPT_COST,
+    database: { url: values.DATABASE_URL, poolSize: values.DATABASE_POOL_SIZE },
+    queue: { url: values.QUEUE_URL },
+    api: { host: values.API_HOST, port: values.API_PORT },
+    ftp: {
+      host: values.FTP_HOST,
+      port: values.FTP_PORT,
+      implicitTlsPort: values.FTPS_PORT,
+      passivePorts: values.FTP_PASSIVE_PORTS,
+      publicAddress: values.FTP_PUBLIC_ADDRESS,
+      activeMode: values.FTP_ACTIVE_MODE,
+      workers: values.FTP_WORKERS,
+      maxSessions: values.FTP_MAX_SESSIONS,
+      loginTimeoutMs: values.FTP_LOGIN_TIMEOUT,
+      idleTimeoutMs: values.FTP_IDLE_TIMEOUT,
+      dataTimeoutMs: values.FTP_DATA_TIMEOUT,
+      stallTimeoutMs: values.FTP_STALL_TIMEOUT,
+      drainTimeoutMs: values.FTP_DRAIN_TIMEOUT,
+    },
+    tls: {
+      certFile: values.FTP_TLS_CERT,
+      keyFile: values.FTP_TLS_KEY,
+      sessionReuse: values.FTP_TLS_SESSION_REUSE,
+    },
+    storage: {
+      root: values.STORAGE_ROOT ?? join(values.DATA_DIR, 'storage'),
+      fsync: values.UPLOAD_FSYNC,
+      partialTtlMs: values.UPLOAD_PARTIAL_TTL,
+    },
+    spool: { dir: values.SPOOL_DIR ?? join(values.DATA_DIR, 'spool'), maxBytes: values.SPOOL_MAX_BYTES },
+    log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
+  };
+  for (const group of Object.values(config)) Object.freeze(group);
+  Object.freeze(config.ftp.passivePorts);
+  return Object.freeze(config);
+}
