@@ -1,0 +1,136 @@
+import type { TLSSocket } from 'node:tls';
+import { ROOT, type SessionGrant, type VirtualPath } from '@quayside/domain';
+import type { EngineContext } from '../engine-context.js';
+import type { ListenerOptions } from '../engine-options.js';
+import type { AccountFileSystem } from '../filesystem/account-file-system.js';
+import type { SessionFacts } from '../ports.js';
+import type { SessionTls } from '../tls/session-tls.js';
+
+/** The data connection that PASV, EPSV, PORT or EPRT prepared. */
+export interface DataChannel {
+  /** A peer is connected and no transfer uses it yet: ABOR then answers 225 (RFC 959 §5.4). */
+  readonly connected: boolean;
+  /** Drop it, whatever state it is in. Never throws. */
+  end(): void;
+}
+
+/** The control connection as the rest of the engine may see it. */
+export interface ControlLink {
+  /** False from the moment that the peer's FIN or RST was seen, or the session was told to end. */
+  readonly alive: boolean;
+  /** The TLS socket; null in clear. */
+  readonly tlsSocket: TLSSocket | null;
+  /** Stop what runs (426), say `code text`, close. Resolves when the connection is closed. */
+  end(code: number, text: string): Promise<void>;
+}
+
+/** Where a connection comes from, as admission saw it (or as a PROXY header said). */
+export interface SessionOrigin {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly listener: ListenerOptions;
+}
+
+/** State of one control connection from accept to close. Only the control channel and the verbs change it. */
+export class Session {
+  readonly openedAtMs: number;
+  /** Set once, when the control channel takes the socket. */
+  control!: ControlLink;
+  /** Null in clear. */
+  tls: SessionTls | null = null;
+  prot: 'C' | 'P' = 'C';
+  /** PBSZ was sent since the last AUTH. */
+  pbsz = false;
+  /** Tenant slug of HOST or SNI; HOST wins. */
+  hostTenant: string | null = null;
+  /** Server name of the TLS handshake; null where the client sent none. */
+  sni: string | null = null;
+
+  /** Of USER, while PASS is awaited. */
+  pendingLogin: string | null = null;
+  loginFailures = 0;
+  grant: SessionGrant | null = null;
+  fs: AccountFileSystem | null = null;
+
+  type: 'A' | 'I' = 'A';
+  cwd: VirtualPath = ROOT;
+  restartOffset = 0;
+  /** ALLO's count; null where none was sent. */
+  allocated: number | null = null;
+  renameFrom: VirtualPath | null = null;
+  epsvAll = false;
+  utf8 = true;
+  clientName: string | null = null;
+  /** Algorithm of HASH. */
+  hashAlgorithm = 'SHA-256';
+  /** Facts chosen by OPTS MLST; null for the default set. */
+  mlstFacts: readonly string[] | null = null;
+  dataChannel: DataChannel | null = null;
+
+  bytesUp = 0;
+  bytesDown = 0;
+  transfers = 0;
+  /** What runs now, for the session list; null between transfers. */
+  activity: SessionActivity | null = null;
+  /** Why the session ended, for its event: `quit`, `idle`, `login-timeout`, `kicked`, … */
+  endReason: string | null = null;
+
+  constructor(
+    readonly id: string,
+    readonly engine: EngineContext,
+    readonly origin: SessionOrigin,
+    nowMs: number,
+  ) {
+    this.openedAtMs = nowMs;
+  }
+
+  get remoteAddress(): string {
+    return this.origin.remoteAddress;
+  }
+
+  get listener(): ListenerOptions {
+    return this.origin.listener;
+  }
+
+  /** The session part of every journal fact. */
+  facts(): SessionFacts {
+    return {
+      sessionId: this.id,
+      remoteAddress: this.origin.remoteAddress,
+      protocol: this.tls === null ? 'ftp' : 'ftps',
+      clientName: this.clientName,
+    };
+  }
+
+  /** The restart position for the transfer command that asks, which uses it up. */
+  takeRestart(): number {
+    const offset = this.restartOffset;
+    this.restartOffset = 0;
+    return offset;
+  }
+
+  /** ALLO's count for the transfer command that asks, which uses it up. */
+  takeAllocated(): number | null {
+    const bytes = this.allocated;
+    this.allocated = null;
+    return bytes;
+  }
+
+  /** Close the data connection and forget it. */
+  dropDataChannel(): void {
+    const channel = this.dataChannel;
+    this.dataChannel = null;
+    channel?.end();
+  }
+}
+
+/** A running transfer as the session list shows it. */
+export interface SessionActivity {
+  readonly verb: string;
+  readonly path: VirtualPath;
+  readonly transferId: string;
+  readonly startedAtMs: number;
+  bytes: number;
+}
