@@ -1,1 +1,4 @@
-export {};
+export { createLog, type AppLog, type LogFields, type LogOptions } from './logger.js';
+export { NestLogger } from './nest-logger.js';
+export { createMetrics, type Metrics } from './metrics.js';
+export { REDACTED, scrub } from './redaction.js';

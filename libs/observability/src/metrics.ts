@@ -1,0 +1,70 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/**
+ * THE names of all metrics. Labels have a handful of values each and never hold a name, an address or a path: a
+ * label with customers' data makes the number of series grow without bound.
+ */
+const FAMILIES = {
+  ftpSessions: gauge('quayside_ftp_sessions', 'Open control connections', []),
+  ftpSessionsTotal: counter('quayside_ftp_sessions_total', 'Control connections accepted', ['protocol']),
+  ftpLoginsTotal: counter('quayside_ftp_logins_total', 'Login attempts by result', ['result']),
+  ftpCommandsTotal: counter('quayside_ftp_commands_total', 'Commands by reply class (2xx, 4xx, 5xx)', ['reply']),
+  ftpTransfers: gauge('quayside_ftp_transfers', 'Running transfers', ['direction']),
+  ftpTransfersTotal: counter('quayside_ftp_transfers_total', 'Finished transfers', ['direction', 'outcome']),
+  ftpTransferBytesTotal: counter('quayside_ftp_transfer_bytes_total', 'Bytes on data connections', ['direction']),
+  quotaLeaseRefusalsTotal: counter('quayside_quota_lease_refusals_total', 'Leases refused for want of space', []),
+  spoolBytes: gauge('quayside_spool_bytes', 'Bytes in the spool that are not yet in ledger and queue', []),
+  spoolOldestSeconds: gauge('quayside_spool_oldest_seconds', 'Age of the oldest record in the spool', []),
+  eventsAppliedTotal: counter('quayside_events_applied_total', 'Events applied by the consumer', ['type']),
+  eventsParkedTotal: counter('quayside_events_parked_total', 'Events that no projection understood', []),
+  eventLagSeconds: histogram(
+    'quayside_event_lag_seconds',
+    'Time from an event to its place in the log',
+    [],
+    [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60],
+  ),
+  httpRequestSeconds: histogram(
+    'quayside_http_request_seconds',
+    'Duration of REST requests by method and status class',
+    ['method', 'status'],
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+  ),
+} as const;
+
+type Families = { readonly [K in keyof typeof FAMILIES]: ReturnType<(typeof FAMILIES)[K]> };
+
+/** The metrics of one process and the registry that prints them. */
+export type Metrics = Families & {
+  readonly registry: Registry;
+  /** Prometheus text. */
+  text(): Promise<string>;
+  readonly contentType: string;
+};
+
+/** Makes every family of the table in a registry of its own, with Node's own figures where `app` is a process. */
+export function createMetrics(labels: { readonly app: string; readonly worker?: string }): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels(
+    labels.worker === undefined ? { app: labels.app } : { app: labels.app, worker: labels.worker },
+  );
+  collectDefaultMetrics({ register: registry });
+  const families = Object.fromEntries(
+    Object.entries(FAMILIES).map(([key, make]) => [key, make(registry)]),
+  ) as unknown as Families;
+  return { ...families, registry, text: () => registry.metrics(), contentType: registry.contentType };
+}
+
+function counter<L extends string>(name: string, help: string, labelNames: readonly L[]) {
+  return (registry: Registry): Counter<L> =>
+    new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+}
+
+function gauge<L extends string>(name: string, help: string, labelNames: readonly L[]) {
+  return (registry: Registry): Gauge<L> =>
+    new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
+}
+
+function histogram<L extends string>(name: string, help: string, labelNames: readonly L[], buckets: readonly number[]) {
+  return (registry: Registry): Histogram<L> =>
+    new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [registry] });
+}
