@@ -1,0 +1,72 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database.js';
+import { ListQuery, type SortKey } from '../list-query.js';
+import type { Transaction } from '../transaction.js';
+
+export interface LiveSessionRecord {
+  readonly id: string;
+  readonly accountId: string;
+  readonly username: string;
+  readonly remoteAddress: string;
+  readonly protocol: string;
+  readonly tlsVersion: string | null;
+  readonly tlsCipher: string | null;
+  readonly clientName: string | null;
+  readonly openedAt: Date;
+  readonly seenAt: Date;
+  readonly activity: unknown;
+  readonly endReason: string | null;
+  readonly node: string;
+}
+
+export interface LiveSessionFilter {
+  readonly accountId?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+}
+
+const SELECT = `
+  SELECT s.id, s.account_id AS "accountId", s.username, s.remote_address AS "remoteAddress", s.protocol,
+    s.tls_version AS "tlsVersion", s.tls_cipher AS "tlsCipher", s.client_name AS "clientName",
+    s.opened_at AS "openedAt", s.seen_at AS "seenAt", s.activity, s.end_reason AS "endReason", n.name AS node
+  FROM ftp_session s JOIN worker w ON w.id = s.worker_id JOIN node n ON n.id = w.node_id`;
+
+const FIND: Statement = {
+  name: 'live-session-find',
+  text: `${SELECT} WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid`,
+};
+
+const LIST_ORDER: readonly SortKey[] = [
+  { column: 's.opened_at', type: 'timestamptz' },
+  { column: 's.id', type: 'uuid' },
+];
+
+/** The live sessions of all nodes, for whoever watches them and ends them; the workers write them. */
+@Injectable()
+export class LiveSessionRepository {
+  constructor(@Inject(Database) private readonly database: Database) {}
+
+  async find(tenantId: string, id: string): Promise<LiveSessionRecord | null> {
+    const [row] = await this.database.rows<LiveSessionRecord>(FIND, [tenantId, id]);
+    return row ?? null;
+  }
+
+  /** Newest first. */
+  async list(
+    tenantId: string,
+    filter: LiveSessionFilter,
+    after: readonly unknown[] | null,
+    limit: number,
+  ): Promise<LiveSessionRecord[]> {
+    const query = new ListQuery().where('s.tenant_id = ?::uuid', tenantId);
+    if (filter.accountId !== undefined) query.where('s.account_id = ?::uuid', filter.accountId);
+    if (filter.remoteAddress !== undefined) query.where('s.remote_address = ?', filter.remoteAddress);
+    const { statement, values } = query.after(LIST_ORDER, true, after).build(SELECT, LIST_ORDER, true, limit);
+    return this.database.rows<LiveSessionRecord>(statement, values);
+  }
+
+  /** Asks the session's worker to end it; a trigger tells the worker at once. Whether there is such a session. */
+  async requestEnd(tx: Transaction, tenantId: string, id: string, reason: string): Promise<boolean> {
+    const { count } = await tx.ftpSession.updateMany({ where: { id, tenantId }, data: { endReason: reason } });
+    return count === 1;
+  }
+}
