@@ -90,7 +90,7 @@ export interface EngineOptions {
 }
 
 export type ResolvedEngineOptions = {
-  readonly [K in Exclude<keyof EngineOptions, 'timeouts' | 'limits'>]-?: EngineOptions[K];
+  readonly [K in Exclude<keyof EngineOptions, 'timeouts' | 'limits'>]: Required<EngineOptions>[K];
 } & { readonly timeouts: EngineTimeouts; readonly limits: EngineLimits };
 
 const TIMEOUTS: EngineTimeouts = {

@@ -1,26 +1,408 @@
-import type { SessionGrant, VirtualPath } from '@quayside/domain';
-import { parsePath } from '@quayside/domain';
+import {
+  childOf,
+  DomainError,
+  type ErrorCode,
+  maskOf,
+  nameOf,
+  newId,
+  parentOf,
+  parsePath,
+  type Permission,
+  type PermissionMask,
+  permits,
+  type SessionGrant,
+  type VirtualPath,
+} from '@quayside/domain';
+import type { Entry, OpenFile, StagedPartial, StorageBackend } from '@quayside/storage';
 import type { Session } from '../session/session.js';
+import { MountTable, type Place } from './mount-table.js';
+import { permissionsOfStatus } from './status-permissions.js';
 
-/** The one way from a session to its files: path, permission, quota, backend. */
+/** An entry as the account sees it. */
+export interface SeenEntry extends Entry {
+  /** The size is that of the account's own staged upload: the name has no whole new content yet. */
+  readonly incomplete?: boolean;
+}
+
+/** What an upload needs to know before it asks for quota. */
+export interface UploadPlace extends Place {
+  readonly backend: StorageBackend;
+  /** The committed file at the name; null where it is free. */
+  readonly committed: Entry | null;
+  /** The account's own staged partial; null where there is none or the policy uploads in place. */
+  readonly partial: StagedPartial | null;
+}
+
+/** Bytes that are not UTF-8 arrive as lone surrogates; such a name is kept byte for byte. */
+const NOT_UTF8 = /\p{Surrogate}/u;
+
+const READING = maskOf(['list', 'download']);
+
+/**
+ * THE choke point between a session and its files, one per session: path → mount → status, policy and mount
+ * permission → name rules → backend. What a policy hides answers as if it did not exist. Every refusal is recorded.
+ */
 export class AccountFileSystem {
+  #grant: SessionGrant;
+  #mounts: MountTable;
+  #statusMask: PermissionMask;
+
   constructor(
     readonly session: Session,
-    public grant: SessionGrant,
-  ) {}
-
-  /** What a client's argument means from its working directory. */
-  resolve(arg: string): VirtualPath {
-    return parsePath(arg, this.session.cwd);
+    grant: SessionGrant,
+  ) {
+    this.#grant = grant;
+    this.#mounts = new MountTable(grant.mounts);
+    this.#statusMask = permissionsOfStatus(grant.status);
   }
 
-  /** The existing, visible directory that CWD enters; throws `path.not-found`, `path.not-directory`, `access.denied`. */
-  directory(arg: string): VirtualPath | Promise<VirtualPath> {
-    return this.resolve(arg);
+  get grant(): SessionGrant {
+    return this.#grant;
   }
 
   /** Live policy change: the next command sees the new grant. */
   replaceGrant(grant: SessionGrant): void {
-    this.grant = grant;
+    this.#grant = grant;
+    this.#mounts = new MountTable(grant.mounts);
+    this.#statusMask = permissionsOfStatus(grant.status);
   }
+
+  /** What a client's argument means from its working directory. Names are taken in Unicode's composed form. */
+  resolve(arg: string): VirtualPath {
+    return parsePath(NOT_UTF8.test(arg) ? arg : arg.normalize('NFC'), this.session.cwd);
+  }
+
+  /** What the account may do at a path, whoever says so. */
+  permissionsAt(path: VirtualPath): PermissionMask {
+    const place = this.#mounts.placeOf(path);
+    const mount = place === null ? maskOf(['list']) : place.mount.permissions;
+    return this.#grant.policy.permissionsAt(path) & mount & this.#statusMask;
+  }
+
+  /** The existing, visible directory that CWD enters; throws `path.not-found`, `path.not-directory`, `access.denied`. */
+  async directory(arg: string): Promise<VirtualPath> {
+    const path = this.resolve(arg);
+    const entry = await this.#find(path);
+    if (entry === null) throw new DomainError('path.not-found');
+    if (entry.kind !== 'directory') throw new DomainError('path.not-directory');
+    if (this.permissionsAt(path) === 0) this.#refuse('CWD', path, 'list');
+    return path;
+  }
+
+  /**
+   * Size, time and kind of a name. An account that may neither list nor read there learns only of what it is
+   * uploading itself.
+   */
+  async stat(path: VirtualPath): Promise<SeenEntry> {
+    const seesAll = (this.permissionsAt(path) & READING) !== 0;
+    const [entry, partial] = await Promise.all([seesAll ? this.#find(path) : null, this.#partialAt(path)]);
+    if (entry === null && partial === null) throw new DomainError('path.not-found');
+    return partial === null || entry?.kind === 'directory' ? entry! : withPartial(entry, partial);
+  }
+
+  /** The entry at a path as the account sees it, or null; never the staged size. */
+  async #find(path: VirtualPath): Promise<Entry | null> {
+    if (this.#isHidden(path)) return null;
+    const place = this.#mounts.placeOf(path);
+    const fixed = this.#mounts.isFixed(path);
+    if (place === null) return fixed ? this.#virtualDirectory(path) : null;
+    const entry = await statOrNull(this.#backend(place), place.backendPath);
+    if (fixed && entry?.kind !== 'directory') return this.#virtualDirectory(path);
+    // The root of a mount has the mount's name, not the folder's.
+    return entry === null || entry.name === nameOf(path) ? entry : { ...entry, name: nameOf(path) };
+  }
+
+  /**
+   * Entries of a directory, in pages and no order, as the account sees them: without what is hidden, with mount points,
+   * with the staged sizes of its own uploads. The first page is fetched before this resolves, so that errors come early.
+   */
+  async list(path: VirtualPath, verb: string, signal: AbortSignal): Promise<AsyncIterable<readonly SeenEntry[]>> {
+    const entry = await this.#find(path);
+    if (entry === null) throw new DomainError('path.not-found');
+    if (entry.kind !== 'directory') throw new DomainError('path.not-directory');
+    this.require('list', path, verb);
+    const place = this.#mounts.placeOf(path);
+    const fixed = this.#mounts.fixedNamesIn(path);
+    const real = place !== null && (await statOrNull(this.#backend(place), place.backendPath)) !== null ? place : null;
+    return this.#pages(path, real, fixed, signal);
+  }
+
+  async *#pages(
+    path: VirtualPath,
+    place: Place | null,
+    fixed: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly SeenEntry[]> {
+    if (fixed.size > 0) {
+      const mounts = [...fixed].map((name) => this.#virtualDirectory(childOf(path, name)));
+      yield mounts.filter(({ name }) => !this.#grant.policy.isHidden(childOf(path, name)));
+    }
+    if (place === null) return;
+    const backend = this.#backend(place);
+    const staged = await this.#partialsIn(backend, place);
+    for await (const page of backend.list(place.backendPath, { signal })) {
+      const seen: SeenEntry[] = [];
+      for (const entry of page) {
+        if (fixed.has(entry.name) || this.#grant.policy.isHidden(childOf(path, entry.name))) continue;
+        const partial = staged?.get(entry.name);
+        if (partial === undefined || entry.kind === 'directory') seen.push(entry);
+        else seen.push(withPartial(entry, partial));
+        staged?.delete(entry.name);
+      }
+      yield seen;
+    }
+    if (staged !== null && staged.size > 0) yield [...staged.values()].map((partial) => withPartial(null, partial));
+  }
+
+  async #partialsIn(backend: StorageBackend, place: Place): Promise<Map<string, StagedPartial> | null> {
+    if (this.#grant.policy.uploads.mode === 'direct') return null;
+    const partials = await backend.partialsIn(place.backendPath, this.#grant.accountId);
+    return partials.length === 0 ? null : new Map(partials.map((partial) => [nameOf(partial.path), partial]));
+  }
+
+  /** Open the committed file for reading. A name that is only being uploaded answers `path.incomplete`. */
+  async openRead(path: VirtualPath, verb: string): Promise<OpenFile> {
+    const place = this.#place(path);
+    this.require('download', path, verb);
+    if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
+    try {
+      return await this.#backend(place).openRead(place.backendPath);
+    } catch (error) {
+      if (!isCode(error, 'path.not-found') || (await this.#partialAt(path)) === null) throw error;
+      throw new DomainError('path.incomplete');
+    }
+  }
+
+  /** Where an upload goes, after every check that needs no quota. */
+  async planUpload(path: VirtualPath, verb: string, intent: 'replace' | 'change' | 'append'): Promise<UploadPlace> {
+    const place = this.#mounts.placeOf(path);
+    if (place === null || this.#mounts.isFixed(path)) {
+      if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
+      return this.#refuse(verb, path, 'upload');
+    }
+    const permissions = this.permissionsAt(path);
+    if ((permissions & maskOf(['upload', 'overwrite', 'append'])) === 0) this.#refuse(verb, path, 'upload');
+    this.#requireName(path, verb);
+    const backend = this.#backend(place);
+    const [committed, partial] = await Promise.all([
+      statOrNull(backend, place.backendPath),
+      this.#grant.policy.uploads.mode === 'direct' ? null : backend.partial(place.backendPath, this.#grant.accountId),
+    ]);
+    if (committed?.kind === 'directory') throw new DomainError('path.is-directory');
+    if (committed?.kind === 'other') throw new DomainError('path.not-regular');
+    // An append to one's own partial still replaces what is committed at the name.
+    const needed = committed === null ? 'upload' : intent === 'append' && partial === null ? 'append' : 'overwrite';
+    this.require(needed, path, verb);
+    return { ...place, backend, committed, partial };
+  }
+
+  /** DELE: the account's own staged bytes at the name go first, then (by the next DELE) the file. */
+  async remove(path: VirtualPath, verb: string): Promise<void> {
+    const place = this.#place(path);
+    this.require('delete', path, verb);
+    if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
+    const backend = this.#backend(place);
+    if (this.#grant.policy.uploads.mode === 'staged') {
+      if (await backend.dropPartial(place.backendPath, this.#grant.accountId)) return;
+    }
+    const entry = await backend.stat(place.backendPath);
+    if (entry.kind === 'directory') throw new DomainError('path.is-directory');
+    const { ports } = this.session.engine;
+    const id = newId();
+    const record = ports.journal.beginRemoval(this.session.facts(), this.#grant, {
+      id,
+      mount: place.mount,
+      backendPath: place.backendPath,
+      path,
+      renamedFrom: null,
+    });
+    let detached;
+    try {
+      detached = await backend.detach(place.backendPath, id);
+    } catch (error) {
+      record.cancelled();
+      throw error;
+    }
+    await record.done(detached.bytes);
+    await detached.finish();
+  }
+
+  /** RNFR: the name is there, may be moved, and is no mount point. */
+  async checkRename(path: VirtualPath, verb: string): Promise<void> {
+    const place = this.#place(path);
+    this.require('rename', path, verb);
+    if (this.#mounts.isFixed(path)) this.#refuse(verb, path, 'rename');
+    await this.#backend(place).stat(place.backendPath);
+  }
+
+  /** RNTO. Onto an existing file it needs `overwrite` as well; directories replace nothing. */
+  async rename(from: VirtualPath, to: VirtualPath, verb: string): Promise<void> {
+    const source = this.#place(from);
+    const target = this.#place(to);
+    this.require('rename', from, verb);
+    if (this.#mounts.isFixed(from)) this.#refuse(verb, from, 'rename');
+    if (this.#mounts.isFixed(to)) throw new DomainError('path.exists');
+    this.require('rename', to, verb);
+    this.#requireName(to, verb);
+    if (source.mount.mountId !== target.mount.mountId) {
+      throw new DomainError('path.name-refused', { detail: 'Files cannot be moved between these folders' });
+    }
+    const backend = this.#backend(source);
+    const moved = await backend.stat(source.backendPath);
+    const replaced = from === to ? null : await statOrNull(backend, target.backendPath);
+    if (replaced !== null && (moved.kind === 'directory' || replaced.kind === 'directory')) {
+      throw new DomainError('path.exists');
+    }
+    if (replaced !== null) {
+      this.require('overwrite', to, verb);
+      await this.#renameOnto(source, target);
+      return;
+    }
+    if (from !== to) await backend.rename(source.backendPath, target.backendPath, { replaceId: null });
+    this.#record({ type: 'file.renamed', from, to, deltas: [] });
+  }
+
+  /** The journal's removal record carries both facts: that a file moved, and what its new name lost. */
+  async #renameOnto(source: Place, target: Place): Promise<void> {
+    const id = newId();
+    const record = this.session.engine.ports.journal.beginRemoval(this.session.facts(), this.#grant, {
+      id,
+      mount: target.mount,
+      backendPath: target.backendPath,
+      path: target.path,
+      renamedFrom: source.path,
+    });
+    let detached;
+    try {
+      detached = await this.#backend(source).rename(source.backendPath, target.backendPath, { replaceId: id });
+    } catch (error) {
+      record.cancelled();
+      throw error;
+    }
+    await record.done(detached === null ? null : detached.bytes);
+    await detached?.finish();
+  }
+
+  async makeDirectory(path: VirtualPath, verb: string): Promise<void> {
+    if (this.#mounts.isFixed(path)) throw new DomainError('path.exists');
+    const place = this.#mounts.placeOf(path);
+    if (place === null) return this.#refuse(verb, path, 'mkdir');
+    this.require('mkdir', path, verb);
+    this.#requireName(path, verb);
+    await this.#backend(place).makeDirectory(place.backendPath);
+    this.#record({ type: 'directory.created', path });
+  }
+
+  async removeDirectory(path: VirtualPath, verb: string): Promise<void> {
+    if (this.#mounts.isFixed(path)) this.#refuse(verb, path, 'rmdir');
+    const place = this.#place(path);
+    this.require('rmdir', path, verb);
+    await this.#backend(place).removeDirectory(place.backendPath);
+    this.#record({ type: 'directory.removed', path });
+  }
+
+  async setModified(path: VirtualPath, ms: number, verb: string): Promise<void> {
+    const place = this.#place(path);
+    this.require('touch', path, verb);
+    await this.#backend(place).setModified(place.backendPath, ms);
+    this.#record({ type: 'file.changed', path, change: 'mtime' });
+  }
+
+  async setMode(path: VirtualPath, mode: number, verb: string): Promise<void> {
+    const place = this.#place(path);
+    this.require('chmod', path, verb);
+    await this.#backend(place).setMode(place.backendPath, mode);
+    this.#record({ type: 'file.changed', path, change: 'mode' });
+  }
+
+  /** The space that new bytes at a path would count in; throws `path.not-found` above all mounts. */
+  mountOf(path: VirtualPath): Place & { readonly backend: StorageBackend } {
+    const place = this.#place(path);
+    return { ...place, backend: this.#backend(place) };
+  }
+
+  /** Throws `access.denied` where the account lacks a permission at a path, and records that it was refused. */
+  require(permission: Permission, path: VirtualPath, verb: string): void {
+    if (!permits(this.permissionsAt(path), permission)) this.#refuse(verb, path, permission);
+  }
+
+  /** The place of a path that must be in a space and not hidden. */
+  #place(path: VirtualPath): Place {
+    const place = this.#isHidden(path) ? null : this.#mounts.placeOf(path);
+    if (place !== null) return place;
+    throw new DomainError(this.#mounts.isFixed(path) ? 'access.denied' : 'path.not-found');
+  }
+
+  #requireName(path: VirtualPath, verb: string): void {
+    if (this.#grant.policy.mayCreate(path) && !this.#isHidden(path)) return;
+    this.#record({ type: 'access.refused', verb, path, code: 'path.name-refused', rule: null });
+    throw new DomainError('path.name-refused');
+  }
+
+  #refuse(verb: string, path: VirtualPath, permission: Permission): never {
+    const code: ErrorCode = 'access.denied';
+    const deciding = this.#grant.status === 'active' ? this.#grant.policy.ruleFor(permission, path) : null;
+    const rule = this.#grant.status === 'active' ? (deciding?.rule ?? null) : `status ${this.#grant.status}`;
+    this.#record({ type: 'access.refused', verb, path, code, rule });
+    throw new DomainError(code, { detail: this.#grant.statusText ?? undefined });
+  }
+
+  #record(fact: Parameters<Session['engine']['ports']['journal']['record']>[2]): void {
+    this.session.engine.ports.journal.record(this.session.facts(), this.#grant, fact);
+  }
+
+  #backend(place: Place): StorageBackend {
+    return this.session.engine.ports.storage.backendFor(place.mount);
+  }
+
+  /** A hidden directory hides what is in it. */
+  #isHidden(path: VirtualPath): boolean {
+    const { policy } = this.#grant;
+    for (let at = path; at !== '/'; at = parentOf(at)) if (policy.isHidden(at)) return true;
+    return false;
+  }
+
+  async #partialAt(path: VirtualPath): Promise<StagedPartial | null> {
+    if (this.#grant.policy.uploads.mode === 'direct' || this.#isHidden(path)) return null;
+    const place = this.#mounts.placeOf(path);
+    return place === null ? null : this.#backend(place).partial(place.backendPath, this.#grant.accountId);
+  }
+
+  #virtualDirectory(path: VirtualPath): SeenEntry {
+    return {
+      name: nameOf(path),
+      kind: 'directory',
+      size: 0,
+      modifiedMs: this.session.openedAtMs,
+      mode: 0o755,
+      unique: `v${Buffer.from(path).toString('hex')}`,
+      links: 2,
+    };
+  }
+}
+
+function withPartial(entry: Entry | null, partial: StagedPartial): SeenEntry {
+  return {
+    name: nameOf(partial.path),
+    kind: 'file',
+    size: partial.bytes,
+    modifiedMs: partial.modifiedMs,
+    mode: entry?.mode ?? 0o644,
+    unique: entry?.unique ?? `p${partial.transferId}`,
+    links: 1,
+    incomplete: true,
+  };
+}
+
+async function statOrNull(backend: StorageBackend, path: VirtualPath): Promise<Entry | null> {
+  try {
+    return backend.statSync === null ? await backend.stat(path) : backend.statSync(path);
+  } catch (error) {
+    if (isCode(error, 'path.not-found')) return null;
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof DomainError && error.code === code;
 }

@@ -1,18 +1,11 @@
 import type { TLSSocket } from 'node:tls';
 import { ROOT, type SessionGrant, type VirtualPath } from '@quayside/domain';
+import type { DataChannel } from '../data/data-channel.js';
 import type { EngineContext } from '../engine-context.js';
 import type { ListenerOptions } from '../engine-options.js';
 import type { AccountFileSystem } from '../filesystem/account-file-system.js';
 import type { SessionFacts } from '../ports.js';
 import type { SessionTls } from '../tls/session-tls.js';
-
-/** The data connection that PASV, EPSV, PORT or EPRT prepared. */
-export interface DataChannel {
-  /** A peer is connected and no transfer uses it yet: ABOR then answers 225 (RFC 959 §5.4). */
-  readonly connected: boolean;
-  /** Drop it, whatever state it is in. Never throws. */
-  end(): void;
-}
 
 /** The control connection as the rest of the engine may see it. */
 export interface ControlLink {

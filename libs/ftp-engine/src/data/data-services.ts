@@ -1,0 +1,51 @@
+import type { ResolvedEngineOptions } from '../engine-options.js';
+import type { Log } from '../ports.js';
+import { BufferPool } from '../transfer/buffer-pool.js';
+import { PassivePool } from './passive-pool.js';
+
+/** How long PASV and EPSV wait for a free slot before 425. */
+const PASSIVE_WAIT_MS = 10_000;
+/** A client that has not connected this long after PASV and sends no transfer command loses its port to those who wait. */
+const PASSIVE_IDLE_MS = 3_000;
+/** 256 KiB per read keeps a download at four fifths of what the loop can do; 1 MiB would cost memory for little. */
+const TRANSFER_BUFFER_BYTES = 256 * 1024;
+const IDLE_TRANSFER_BUFFERS = 64;
+
+/** What the data connections of all sessions share; the engine starts it before its listeners and stops it after them. */
+export class DataServices {
+  readonly passive: PassivePool;
+  readonly buffers = new BufferPool(TRANSFER_BUFFER_BYTES, IDLE_TRANSFER_BUFFERS);
+
+  constructor(
+    readonly options: ResolvedEngineOptions,
+    readonly log: Log,
+  ) {
+    this.passive = new PassivePool({
+      host: listenHost(options),
+      ports: passivePorts(options),
+      waitMs: PASSIVE_WAIT_MS,
+      idleMs: PASSIVE_IDLE_MS,
+      onStranger: (remoteAddress, port) => log.info('dropped a stranger on a data port', { remoteAddress, port }),
+    });
+  }
+
+  /** Ports are opened when they are first needed. */
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    await this.passive.close();
+  }
+}
+
+/** Data connections come to the address that control connections come to; with several of them, to any. */
+function listenHost(options: ResolvedEngineOptions): string {
+  const hosts = new Set(options.listeners.map((listener) => listener.host));
+  if (hosts.size === 1) return [...hosts][0]!;
+  return [...hosts].some((host) => host.includes(':')) ? '::' : '0.0.0.0';
+}
+
+function passivePorts(options: ResolvedEngineOptions): number[] {
+  const { min, max } = options.passivePorts;
+  if (min === 0) return Array.from({ length: options.passivePoolSize }, () => 0);
+  return Array.from({ length: max - min + 1 }, (_, index) => min + index);
+}
