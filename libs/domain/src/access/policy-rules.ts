@@ -6,12 +6,12 @@ import type { Permission } from './permission.js';
  * and the smallest cap holds.
  */
 export interface PolicyRules {
-  /** Permissions per path; the most specific pattern decides, see `compilePolicy`. */
+  /** Permissions per path; the most specific pattern decides, see `compilePathRules` and docs/policies.md. */
   readonly paths?: readonly PathRule[];
   readonly names?: NameRules;
   readonly addresses?: AddressRules;
   readonly protocols?: ProtocolRules;
-  /** Login is allowed only inside one of these windows; none means always. */
+  /** Login is allowed only inside one of these windows; none means always. An open session ends with its window. */
   readonly times?: readonly TimeWindow[];
   /** RFC 3339; after it no login and no transfer. */
   readonly expiresAt?: string;
@@ -20,14 +20,21 @@ export interface PolicyRules {
 }
 
 export interface PathRule {
-  /** Absolute path or glob of the account's view: `*` within a segment, `**` across segments. */
+  /**
+   * Absolute path or glob of the account's view: `*` within a segment, `**` across segments. A pattern that ends in a
+   * plain name covers everything below it too.
+   */
   readonly path: string;
+  /** Gives back what a wider rule of the same policy denies; with nothing to give back, a complete list. */
   readonly allow?: readonly Permission[];
   readonly deny?: readonly Permission[];
 }
 
 export interface NameRules {
-  /** Globs on the last path segment, case-insensitive. With `allow`, only matching file names may be created. */
+  /**
+   * Globs on the last path segment, case-insensitive. With `allow`, only matching file names may be created or
+   * written; folders are not asked. `deny` holds for both.
+   */
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
   /** Names that listings leave out and that answer as if they did not exist. */
@@ -49,6 +56,9 @@ export interface ProtocolRules {
   readonly sessionReuse?: 'off' | 'prefer' | 'require';
 }
 
+/** TLS session reuse from the laxest to the strictest: the strictest that any level asks for holds. */
+export const SESSION_REUSE = ['off', 'prefer', 'require'] as const;
+
 export interface TimeWindow {
   readonly days: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[];
   /** `HH:MM`; a window whose end is not after its start runs past midnight. */
@@ -67,6 +77,10 @@ export interface Caps {
   readonly downloadRate?: number;
   readonly sharedUploadRate?: number;
   readonly sharedDownloadRate?: number;
+  /** Sessions of all accounts of the tenant, and bytes per second of all of them together. */
+  readonly tenantSessions?: number;
+  readonly tenantUploadRate?: number;
+  readonly tenantDownloadRate?: number;
   /** Bytes. */
   readonly fileSize?: number;
   /** Bytes per calendar month in the tenant's time zone. */
@@ -74,6 +88,24 @@ export interface Caps {
   readonly monthlyDownload?: number;
   readonly monthlyTotal?: number;
 }
+
+/** Every cap; all are whole numbers ≥ 0, and 0 permits none. */
+export const CAPS = [
+  'sessions',
+  'sessionsPerAddress',
+  'loginsPerMinute',
+  'uploadRate',
+  'downloadRate',
+  'sharedUploadRate',
+  'sharedDownloadRate',
+  'tenantSessions',
+  'tenantUploadRate',
+  'tenantDownloadRate',
+  'fileSize',
+  'monthlyUpload',
+  'monthlyDownload',
+  'monthlyTotal',
+] as const satisfies readonly (keyof Caps)[];
 
 export interface UploadRules {
   readonly mode?: 'staged' | 'direct';

@@ -6,7 +6,7 @@ export const MIN_PASSWORD_LENGTH = 8;
 
 /** What is wrong with a password, as a sentence for the person who chose it; null when nothing is. */
 export function passwordFault(password: string): string | null {
-  if ([...password].length < MIN_PASSWORD_LENGTH) return `must have at least ${MIN_PASSWORD_LENGTH} characters`;
+  if (Array.from(password).length < MIN_PASSWORD_LENGTH) return `must have at least ${MIN_PASSWORD_LENGTH} characters`;
   if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return `must have at most ${MAX_PASSWORD_BYTES} bytes in UTF-8`;
   // oxlint-disable-next-line no-control-regex -- CR, LF and NUL cannot be sent in a PASS command
   if (/[\u0000\r\n]/.test(password)) return 'cannot contain NUL, CR or LF: FTP cannot send them';
