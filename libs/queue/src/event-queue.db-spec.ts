@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
+import { Client } from 'pg';
 import { newId } from '@quayside/domain';
 import type { Envelope } from '@quayside/events';
-import { testDatabase, type TestDatabase } from '@quayside/testing';
+import { startTestDatabase, type TestDatabase } from '@quayside/testing';
 import { openQueue, runQueueMigrations, type EventPublisher, type EventQueue, type EventWorker } from './index.js';
 
 const log = { warn: () => undefined, error: () => undefined };
@@ -41,8 +41,8 @@ function postgresBackend(): Backend {
   return {
     url: () => database!.url,
     async start() {
-      database = await testDatabase();
-      const client = new pg.Client({ connectionString: database.url });
+      database = await startTestDatabase();
+      const client = new Client({ connectionString: database!.url });
       await client.connect();
       try {
         await runQueueMigrations(client);
@@ -52,7 +52,7 @@ function postgresBackend(): Backend {
       }
     },
     async stop() {
-      await database?.close();
+      await database?.stop();
     },
   };
 }
@@ -107,7 +107,13 @@ function conformance(name: string, backend: Backend): void {
     });
 
     function open(deadlineMs?: number): void {
-      queue = openQueue({ url: backend.url(), log, queueName: `events-${++counter}`, deadlineMs });
+      queue = openQueue({
+        url: backend.url(),
+        role: 'quayside_consumer',
+        log,
+        queueName: `events-${++counter}`,
+        deadlineMs,
+      });
       publisher = queue.publisher();
     }
 
@@ -159,7 +165,7 @@ function conformance(name: string, backend: Backend): void {
 
     it('finishes the running batch when it is closed', async () => {
       open();
-      let finish = (): void => undefined;
+      let finish: (() => void) | undefined;
       let finished = false;
       const started = new Promise<void>((resolve) => {
         consume(async () => {
@@ -171,7 +177,7 @@ function conformance(name: string, backend: Backend): void {
       await publisher.publish([anEnvelope()]);
       await started;
       const closing = workers.splice(0)[0]!.close(5_000);
-      finish();
+      finish!();
       await closing;
       expect(finished).toBe(true);
       expect(await publisher.counts()).toMatchObject({ waiting: 0, active: 0 });
@@ -191,7 +197,7 @@ describe('a queue that is away', () => {
     const publisher = queue.publisher();
     const batch = [anEnvelope()];
     await redis.stop();
-    await expect(publisher.publish(batch)).rejects.toThrow();
+    await expect(publisher.publish(batch)).rejects.toThrow(/writeable|did not answer|closed/i);
     await redis.start();
     await publisher.publish(batch);
     expect((await publisher.counts())['waiting']).toBe(1);
@@ -202,7 +208,7 @@ describe('a queue that is away', () => {
   it('rejects for a PostgreSQL that refuses connections, and for a URL of neither kind', async () => {
     const queue = openQueue({ url: `postgres://nobody@127.0.0.1:${await freePort()}/none`, log, deadlineMs: 2_000 });
     const publisher = queue.publisher();
-    await expect(publisher.publish([anEnvelope()])).rejects.toThrow();
+    await expect(publisher.publish([anEnvelope()])).rejects.toThrow('ECONNREFUSED');
     await publisher.close();
     expect(() => openQueue({ url: 'mysql://x', log })).toThrow('QUEUE_URL');
   }, 30_000);

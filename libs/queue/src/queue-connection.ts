@@ -60,14 +60,14 @@ function postgresConnection({ url, role, poolSize = 4 }: QueueConnectionOptions)
     queue: (name, rest) =>
       new Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>(
         name,
-        { ...rest, connection: connection as never },
+        { ...rest, connection },
         backend,
       ) as unknown as EventsQueue,
     worker: (name, processor, rest) =>
       new Worker<unknown, unknown, string, IQueueBackend>(
         name,
         processor,
-        { ...rest, connection: connection as never },
+        { ...rest, connection },
         backend,
       ) as unknown as EventsWorker,
   };

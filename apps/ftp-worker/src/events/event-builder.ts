@@ -1,0 +1,99 @@
+import { newId, type SessionGrant } from '@quayside/domain';
+import { EVENT_CATALOG, type Envelope, type EventData, type EventType } from '@quayside/events';
+import type { LedgerDelta, SessionFacts, TransferFacts } from '@quayside/ftp-engine';
+import type { SpoolLedgerEntry } from './spool-record.js';
+
+/** The node and worker whose events these are. */
+export interface EventSource {
+  readonly node: string;
+  readonly worker: string;
+}
+
+/** One catalogue event at its present version. */
+export function anEvent<T extends EventType>(
+  source: EventSource,
+  type: T,
+  data: EventData<T>,
+  about: {
+    readonly session: SessionFacts;
+    readonly grant: SessionGrant | null;
+    readonly atMs: number;
+    readonly id?: string;
+  },
+): Envelope {
+  return {
+    id: about.id ?? newId(),
+    type,
+    v: EVENT_CATALOG[type].version,
+    at: new Date(about.atMs).toISOString(),
+    tenantId: about.grant?.tenantId ?? null,
+    accountId: about.grant?.accountId ?? null,
+    sessionId: about.session.sessionId,
+    node: source.node,
+    worker: source.worker,
+    data,
+  };
+}
+
+/** The part of every event's data that tells the session. */
+export function sessionData(session: SessionFacts) {
+  const { remoteAddress, protocol, clientName } = session;
+  return { remoteAddress, protocol, clientName };
+}
+
+export function transferEvent(
+  source: EventSource,
+  session: SessionFacts,
+  grant: SessionGrant,
+  facts: TransferFacts,
+  about: {
+    readonly id?: string;
+    readonly atMs?: number;
+    readonly spaceId: string | null;
+    readonly delta: LedgerDelta | null;
+  },
+): Envelope {
+  const data = {
+    ...sessionData(session),
+    transferId: facts.transferId,
+    account: grant.username,
+    spaceId: about.spaceId,
+    direction: facts.direction,
+    verb: facts.verb,
+    path: facts.path,
+    bytes: facts.bytes,
+    fileBytes: facts.fileBytes,
+    sha256: facts.sha256,
+    startedAt: new Date(facts.startedAtMs).toISOString(),
+    finishedAt: new Date(facts.finishedAtMs).toISOString(),
+    dataTls: facts.dataTls,
+    delta: about.delta,
+  };
+  const whom = { session, grant, atMs: about.atMs ?? facts.finishedAtMs, id: about.id };
+  return facts.outcome === 'completed'
+    ? anEvent(source, 'transfer.completed', data, whom)
+    : anEvent(
+        source,
+        'transfer.failed',
+        { ...data, outcome: facts.outcome, reason: facts.reason ?? 'UNKNOWN', keptBytes: facts.keptBytes },
+        whom,
+      );
+}
+
+/** The ledger's side of an event. */
+export function ledgerEntry(
+  event: { readonly id: string; readonly tenantId: string | null; readonly accountId: string | null },
+  delta: LedgerDelta,
+  transferId: string | null,
+): SpoolLedgerEntry {
+  if (event.tenantId === null || event.accountId === null) throw new Error('A ledger change belongs to an account');
+  return {
+    eventId: event.id,
+    spaceId: delta.spaceId,
+    tenantId: event.tenantId,
+    accountId: event.accountId,
+    bytes: delta.bytes,
+    files: delta.files,
+    transferId,
+  };
+}

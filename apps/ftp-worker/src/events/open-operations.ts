@@ -1,0 +1,63 @@
+import { encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
+
+/** An operation whose end has not been recorded. */
+export interface OpenOperation {
+  readonly begin: SpoolBegin;
+  /** Set once the upload was sealed. */
+  readonly intent: Extract<SpoolRecord, { k: 'intent' }> | null;
+  /** Oldest segment that holds a record of it. */
+  readonly segment: number;
+}
+
+/** Which operations are open, as the records tell in their order. */
+export class OpenOperations {
+  private readonly open = new Map<string, OpenOperation>();
+
+  apply(record: SpoolRecord, segment: number): void {
+    switch (record.k) {
+      case 'upload':
+      case 'removal':
+        this.open.set(record.id, { begin: record, intent: null, segment });
+        break;
+      case 'intent': {
+        const operation = this.open.get(record.id);
+        if (operation !== undefined) this.open.set(record.id, { ...operation, intent: record });
+        break;
+      }
+      case 'end':
+        this.open.delete(record.id);
+        break;
+      case 'fact':
+        break;
+    }
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  isOpen(id: string): boolean {
+    return this.open.has(id);
+  }
+
+  all(): OpenOperation[] {
+    return [...this.open.values()];
+  }
+
+  /** The records of the operations that began in `segment`, to be written again before that segment goes. */
+  linesToCarry(segment: number): Buffer[] {
+    const lines: Buffer[] = [];
+    for (const operation of this.open.values()) {
+      if (operation.segment > segment) continue;
+      lines.push(encodeRecord(operation.begin));
+      if (operation.intent !== null) lines.push(encodeRecord(operation.intent));
+    }
+    return lines;
+  }
+
+  carried(segment: number, to: number): void {
+    for (const [id, operation] of this.open) {
+      if (operation.segment <= segment) this.open.set(id, { ...operation, segment: to });
+    }
+  }
+}

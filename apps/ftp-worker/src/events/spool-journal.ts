@@ -1,0 +1,218 @@
+import { ERROR_CATALOG, type GrantMount, type SessionGrant, type VirtualPath } from '@quayside/domain';
+import type { Envelope } from '@quayside/events';
+import type {
+  Journal,
+  LedgerDelta,
+  Removal,
+  RemovalRecord,
+  SessionFact,
+  SessionFacts,
+  TransferFacts,
+  UploadBegin,
+  UploadRecord,
+} from '@quayside/ftp-engine';
+import { anEvent, ledgerEntry, sessionData, transferEvent, type EventSource } from './event-builder.js';
+import type { EventSpool } from './event-spool.js';
+import type { SpoolLedgerEntry, SpoolPlace } from './spool-record.js';
+
+export interface SpoolJournalOptions {
+  readonly spool: EventSpool;
+  readonly source: EventSource;
+  readonly nowMs?: () => number;
+}
+
+/** Why an upload failed whose worker died. */
+export const WORKER_LOST = 'WORKER_LOST';
+
+/**
+ * The engine's Journal over the spool: facts become catalogue events, and every upload and removal is recorded before
+ * and after, so that a later process can tell what became of it (SEMANTICS §2, commit order).
+ */
+export class SpoolJournal implements Journal {
+  private readonly spool: EventSpool;
+  private readonly source: EventSource;
+  private readonly nowMs: () => number;
+
+  constructor(options: SpoolJournalOptions) {
+    this.spool = options.spool;
+    this.source = options.source;
+    this.nowMs = options.nowMs ?? Date.now;
+  }
+
+  beginUpload(session: SessionFacts, grant: SessionGrant, upload: UploadBegin): UploadRecord {
+    const lost: TransferFacts = {
+      transferId: upload.transferId,
+      direction: 'upload',
+      verb: upload.verb,
+      path: upload.path,
+      bytes: 0,
+      fileBytes: null,
+      startedAtMs: upload.startedAtMs,
+      finishedAtMs: upload.startedAtMs,
+      outcome: 'failed',
+      reason: WORKER_LOST,
+      sha256: null,
+      keptBytes: 0,
+      dataTls: session.protocol === 'ftps',
+    };
+    const spaceId = upload.mount.spaceId;
+    const event = transferEvent(this.source, session, grant, lost, { spaceId, delta: null });
+    this.spool.begin({
+      k: 'upload',
+      id: upload.transferId,
+      place: placeOf(upload.mount, upload.backendPath),
+      accountId: grant.accountId,
+      event,
+    });
+    return new SpooledUpload(this.spool, upload.transferId, (facts, atMs, delta) =>
+      transferEvent(this.source, session, grant, facts, { id: event.id, atMs, spaceId, delta }),
+    );
+  }
+
+  async transferEnded(session: SessionFacts, grant: SessionGrant, facts: TransferFacts): Promise<void> {
+    const event = transferEvent(this.source, session, grant, facts, { spaceId: null, delta: null });
+    await this.spool.append({ k: 'fact', event, ledger: [] });
+  }
+
+  beginRemoval(session: SessionFacts, grant: SessionGrant, removal: Removal): RemovalRecord {
+    const { spaceId } = removal.mount;
+    const build = (bytes: number, id?: string): Envelope =>
+      anEvent(
+        this.source,
+        'file.deleted',
+        {
+          ...sessionData(session),
+          account: grant.username,
+          path: removal.path,
+          bytes,
+          delta: { spaceId, bytes: 0 - bytes, files: -1 },
+        },
+        { session, grant, atMs: this.nowMs(), id },
+      );
+    const event = build(0);
+    this.spool.begin({
+      k: 'removal',
+      id: removal.id,
+      place: placeOf(removal.mount, removal.backendPath),
+      accountId: grant.accountId,
+      event,
+    });
+    const cancel = (): Promise<void> => this.spool.append({ k: 'end', id: removal.id, event: null, ledger: [] });
+    return {
+      done: async (removedBytes) => {
+        if (removedBytes === null) return cancel();
+        const done = build(removedBytes, event.id);
+        const delta = { spaceId, bytes: 0 - removedBytes, files: -1 };
+        return this.spool.append({
+          k: 'end',
+          id: removal.id,
+          event: done,
+          ledger: [ledgerEntry(done, delta, null)],
+        });
+      },
+      // Where even this cannot be written, recovery finds nothing detached and closes the record.
+      cancelled: () => void cancel().catch(() => undefined),
+    };
+  }
+
+  record(session: SessionFacts, grant: SessionGrant | null, fact: SessionFact): void {
+    const event = this.factEvent(session, grant, fact);
+    const ledger: SpoolLedgerEntry[] =
+      fact.type === 'file.renamed' ? fact.deltas.map((delta) => ledgerEntry(event, delta, null)) : [];
+    this.spool.note({ k: 'fact', event, ledger });
+  }
+
+  private factEvent(session: SessionFacts, grant: SessionGrant | null, fact: SessionFact): Envelope {
+    const whom = { session, grant, atMs: this.nowMs() };
+    const who = sessionData(session);
+    const account = grant?.username ?? null;
+    // Facts of files exist only after login; an empty name would be a fault of the caller that still must be logged.
+    const named = account ?? '';
+    switch (fact.type) {
+      case 'session.opened':
+        return anEvent(this.source, fact.type, who, whom);
+      case 'session.closed': {
+        const { reason, bytesUp, bytesDown } = fact;
+        const durationMs = Math.max(0, Math.round(fact.durationMs));
+        return anEvent(this.source, fact.type, { ...who, account, reason, durationMs, bytesUp, bytesDown }, whom);
+      }
+      case 'login.succeeded':
+        return anEvent(this.source, fact.type, { ...who, account: named }, whom);
+      case 'login.failed': {
+        const { code, detail } = fact.error;
+        const { title } = ERROR_CATALOG[code];
+        return anEvent(
+          this.source,
+          fact.type,
+          { ...who, login: fact.login.slice(0, 256), code, reason: detail ?? title, hint: '' },
+          whom,
+        );
+      }
+      case 'data.failed':
+        return anEvent(this.source, fact.type, { ...who, account, reason: fact.reason, hint: fact.hint }, whom);
+      case 'file.renamed': {
+        const { from, to, deltas } = fact;
+        return anEvent(this.source, fact.type, { ...who, account: named, from, to, deltas: [...deltas] }, whom);
+      }
+      case 'directory.created':
+      case 'directory.removed':
+        return anEvent(this.source, fact.type, { ...who, account: named, path: fact.path }, whom);
+      case 'file.changed':
+        return anEvent(this.source, fact.type, { ...who, account: named, path: fact.path, change: fact.change }, whom);
+      case 'access.refused':
+        break;
+    }
+    const { verb, path, code, rule } = fact;
+    return anEvent(this.source, fact.type, { ...who, account, verb, path, code, rule }, whom);
+  }
+}
+
+type BuildEvent = (facts: TransferFacts, atMs: number, delta: LedgerDelta | null) => Envelope;
+
+/** One upload's records: exactly one end, whatever is called how often. */
+class SpooledUpload implements UploadRecord {
+  private ended = false;
+  private intendedAtMs: number | null = null;
+
+  constructor(
+    private readonly spool: EventSpool,
+    private readonly transferId: string,
+    private readonly event: BuildEvent,
+  ) {}
+
+  async intend(sealed: {
+    readonly token: string;
+    readonly facts: TransferFacts;
+    readonly sync: boolean;
+  }): Promise<void> {
+    // The event's time is settled here, because a replay must build the same event that may have been sent already.
+    this.intendedAtMs = sealed.facts.finishedAtMs;
+    const event = this.event({ ...sealed.facts, outcome: 'completed' }, this.intendedAtMs, null);
+    await this.spool.append({ k: 'intent', id: this.transferId, token: sealed.token, event }, { sync: sealed.sync });
+  }
+
+  async committed(facts: TransferFacts, delta: LedgerDelta): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    const event = this.event({ ...facts, outcome: 'completed' }, this.intendedAtMs ?? facts.finishedAtMs, delta);
+    await this.spool.append({
+      k: 'end',
+      id: this.transferId,
+      event,
+      ledger: [ledgerEntry(event, delta, this.transferId)],
+    });
+  }
+
+  async failed(facts: TransferFacts): Promise<void> {
+    // After `committed` the name is switched: even where that could not be recorded, the upload did not fail.
+    if (this.ended) return;
+    this.ended = true;
+    const outcome = facts.outcome === 'completed' ? 'failed' : facts.outcome;
+    const event = this.event({ ...facts, outcome }, facts.finishedAtMs, null);
+    await this.spool.append({ k: 'end', id: this.transferId, event, ledger: [] });
+  }
+}
+
+function placeOf(mount: GrantMount, path: VirtualPath): SpoolPlace {
+  return { mountId: mount.mountId, spaceId: mount.spaceId, subpath: mount.subpath, backend: mount.backend, path };
+}

@@ -1,0 +1,99 @@
+import type { Log } from '@quayside/ftp-engine';
+import type { StorageBackend } from '@quayside/storage';
+import { ledgerEntry } from './event-builder.js';
+import type { EventSpool } from './event-spool.js';
+import type { OpenOperation } from './open-operations.js';
+import type { SpoolPlace } from './spool-record.js';
+
+export interface SpoolRecoveryOptions {
+  readonly spool: EventSpool;
+  /** The backend of a mount, rooted at its subpath. */
+  readonly backendFor: (place: SpoolPlace) => StorageBackend | Promise<StorageBackend>;
+  /** An upload failed with its worker: its lease shrinks to what is kept (0: it goes). Called again after a crash. */
+  readonly leaseReleased: (lease: { readonly transferId: string; readonly keptBytes: number }) => Promise<void>;
+  readonly log: Log;
+  readonly nowMs?: () => number;
+}
+
+export interface SpoolRecoveryResult {
+  readonly completed: number;
+  readonly failed: number;
+  readonly removed: number;
+  readonly cancelled: number;
+  /** Still open, because the storage could not say; run the recovery again. */
+  readonly unresolved: number;
+}
+
+type Outcome = Exclude<keyof SpoolRecoveryResult, 'unresolved'>;
+
+/**
+ * Ends what a dead worker left open: each upload becomes its one `transfer.completed` with the exact delta or one
+ * `transfer.failed`, each removal its `file.deleted` or nothing. Event ids were fixed at the begin, so running it again
+ * after another crash makes no second event.
+ */
+export async function recoverSpool(options: SpoolRecoveryOptions): Promise<SpoolRecoveryResult> {
+  const result = { completed: 0, failed: 0, removed: 0, cancelled: 0, unresolved: 0 };
+  for (const operation of options.spool.unfinished()) {
+    try {
+      result[await recoverOperation(options, operation)]++;
+    } catch (error) {
+      result.unresolved++;
+      options.log.error('An interrupted operation could not be recovered yet', {
+        id: operation.begin.id,
+        error: String(error),
+      });
+    }
+  }
+  return result;
+}
+
+async function recoverOperation(options: SpoolRecoveryOptions, operation: OpenOperation): Promise<Outcome> {
+  const backend = await options.backendFor(operation.begin.place);
+  return operation.begin.k === 'upload'
+    ? recoverUpload(options, operation, backend)
+    : recoverRemoval(options, operation, backend);
+}
+
+async function recoverUpload(
+  { spool, leaseReleased, nowMs = Date.now }: SpoolRecoveryOptions,
+  { begin, intent }: OpenOperation,
+  backend: StorageBackend,
+): Promise<Outcome> {
+  const { id, place, accountId } = begin;
+  const target = { path: place.path, accountId, transferId: id };
+  const recovery = await backend.recoverUpload(target, intent?.token ?? null);
+  if (recovery.published && intent !== null) {
+    const delta = {
+      spaceId: place.spaceId,
+      bytes: recovery.bytes - (recovery.replacedBytes ?? 0),
+      files: recovery.replacedBytes === null ? 1 : 0,
+    };
+    const event = { ...intent.event, data: { ...intent.event.data, fileBytes: recovery.bytes, delta } };
+    // On the disk before it can be drained: a second recovery must not settle on another time for the same id.
+    await spool.append({ k: 'end', id, event, ledger: [ledgerEntry(event, delta, id)] }, { sync: true });
+    return 'completed';
+  }
+  const keptBytes = recovery.published ? 0 : recovery.keptBytes;
+  await leaseReleased({ transferId: id, keptBytes });
+  const at = new Date(nowMs()).toISOString();
+  const event = { ...begin.event, at, data: { ...begin.event.data, finishedAt: at, keptBytes } };
+  await spool.append({ k: 'end', id, event, ledger: [] }, { sync: true });
+  return 'failed';
+}
+
+async function recoverRemoval(
+  { spool }: SpoolRecoveryOptions,
+  { begin }: OpenOperation,
+  backend: StorageBackend,
+): Promise<Outcome> {
+  const detached = await backend.recoverDetach(begin.id);
+  if (detached === null) {
+    await spool.append({ k: 'end', id: begin.id, event: null, ledger: [] }, { sync: true });
+    return 'cancelled';
+  }
+  const delta = { spaceId: begin.place.spaceId, bytes: 0 - detached.bytes, files: -1 };
+  const event = { ...begin.event, data: { ...begin.event.data, bytes: detached.bytes, delta } };
+  await spool.append({ k: 'end', id: begin.id, event, ledger: [ledgerEntry(event, delta, null)] }, { sync: true });
+  await detached.finish();
+  return 'removed';
+}
