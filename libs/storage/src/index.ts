@@ -1,1 +1,4 @@
 export * from './storage-backend.js';
+export * from './names.js';
+export * from './storage-errors.js';
+export { LocalBackend, type LocalBackendOptions } from './local/local-backend.js';

@@ -6,6 +6,7 @@ export type EntryKind = 'file' | 'directory' | 'other';
 
 /** One name in a space. */
 export interface Entry {
+  /** Bytes that are not UTF-8 are escaped as in names.ts; empty for the root. */
   readonly name: string;
   readonly kind: EntryKind;
   /** Bytes; 0 for directories. */
@@ -77,21 +78,48 @@ export interface StorageWriter {
   seal(options: { readonly sync: boolean }): Promise<void>;
   /** Opaque text for the journal, valid after seal: `recover(token)` tells after a crash whether publish happened. */
   readonly token: string;
-  /** Atomically give the final name to the sealed bytes. */
+  /**
+   * Atomically give the final name to the sealed bytes. What cannot be replaced (a directory, a special file, a symlink)
+   * fails like any other refusal, and the writer can still be abandoned.
+   */
   publish(): Promise<Published>;
-  /** After the result is journalled: drop the replaced content. Never throws. */
+  /**
+   * After the result is journalled: drop the replaced content, and an older partial of the account at the same path
+   * (whoever accounts for it asks `partial` before). Never throws.
+   */
   finish(): Promise<void>;
   /**
    * Give up. With `keep`, the staged bytes stay for the same account and path (`direct`: they stay in place).
    * Never throws; resolves to what was kept.
    */
-  abandon(options: { readonly keep: boolean }): Promise<{ readonly keptBytes: number }>;
+  abandon(options: { readonly keep: boolean }): Promise<Abandoned>;
+}
+
+/** What an upload that was given up left behind. */
+export interface Abandoned {
+  /** Bytes that its account can resume. */
+  readonly keptBytes: number;
+  /** `direct` only: what the name holds now and held before, for the ledger. Null where the tree did not change. */
+  readonly inPlace: InPlace | null;
+}
+
+/** A file that was changed at its final name. */
+export interface InPlace {
+  readonly bytes: number;
+  /** Null where the name was free. */
+  readonly replacedBytes: number | null;
 }
 
 /** The outcome of an interrupted publish, found after a crash. */
 export type Recovery =
-  | { readonly published: true; readonly bytes: number; readonly replacedBytes: number | null }
-  | { readonly published: false; readonly keptBytes: number };
+  | {
+      readonly published: true;
+      readonly bytes: number;
+      readonly replacedBytes: number | null;
+      /** After the result is journalled: drop the replaced content. Until then the same answer is given again. Never throws. */
+      finish(): Promise<void>;
+    }
+  | ({ readonly published: false } & Abandoned);
 
 /** A removal in two steps, so that a crash between them leaves either the file or its journalled deletion. */
 export interface Detached {
@@ -116,6 +144,10 @@ export interface StagedPartial {
  */
 export interface StorageBackend {
   readonly kind: string;
+  /** The same tree rooted further down, for good; a folder that does not exist is made at first use. Staging is shared. */
+  enter(path: VirtualPath): StorageBackend;
+  /** Release descriptors; open files and writers stay usable. The next call opens anew. */
+  close(): void;
   stat(path: VirtualPath): Promise<Entry>;
   /** stat without a thread-pool hop; null where the backend has none. */
   readonly statSync: ((path: VirtualPath) => Entry) | null;
