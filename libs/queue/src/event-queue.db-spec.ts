@@ -45,8 +45,9 @@ function postgresBackend(): Backend {
       const client = new Client({ connectionString: database!.url });
       await client.connect();
       try {
-        await runQueueMigrations(client);
-        await runQueueMigrations(client);
+        const names = Array.from({ length: 10 }, (_value, n) => `events-${n + 1}`);
+        await runQueueMigrations(client, names);
+        await runQueueMigrations(client, names);
       } finally {
         await client.end();
       }
