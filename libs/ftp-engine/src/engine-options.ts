@@ -44,6 +44,8 @@ export interface EngineTimeouts {
   readonly dataConnect: number;
   /** Without a byte on the data connection. */
   readonly stall: number;
+  /** Replies that the client leaves unread, past which the connection is dropped. */
+  readonly unread: number;
   /** Between a reply that ends the session and the forced close. */
   readonly close: number;
 }
@@ -85,6 +87,8 @@ export interface EngineOptions {
   /** HOST, SNI and tenants in login names. */
   readonly tenants?: boolean;
   readonly welcome?: string;
+  /** Asked before the greeting; a text refuses the address with 421. */
+  readonly admit?: (remoteAddress: string) => string | null;
   readonly timeouts?: Partial<EngineTimeouts>;
   readonly limits?: Partial<EngineLimits>;
 }
@@ -100,6 +104,7 @@ const TIMEOUTS: EngineTimeouts = {
   handshake: 20_000,
   dataConnect: 30_000,
   stall: 300_000,
+  unread: 60_000,
   close: 2_000,
 };
 
@@ -129,6 +134,7 @@ export function resolveOptions(options: EngineOptions): ResolvedEngineOptions {
     uploadFsync: options.uploadFsync ?? true,
     tenants: options.tenants ?? true,
     welcome: options.welcome ?? 'Quayside ready',
+    admit: options.admit ?? (() => null),
     timeouts: { ...TIMEOUTS, ...options.timeouts },
     limits: { ...LIMITS, ...options.limits },
   };

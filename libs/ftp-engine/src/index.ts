@@ -1,2 +1,4 @@
 export * from './ports.js';
 export * from './engine-options.js';
+export { FtpEngine, type SessionEnd } from './ftp-engine.js';
+export type { SessionView } from './session/session-view.js';

@@ -16,8 +16,8 @@ export interface CommandFlags {
   readonly urgent?: boolean;
   /** The argument is a secret and never logged. */
   readonly secret?: boolean;
-  /** Its line in the FEAT reply; a function where it depends on the session, null then for none. */
-  readonly feat?: string | ((session: Session) => string | null);
+  /** Its line in the FEAT reply; a function where it depends on the session or there are several. */
+  readonly feat?: string | ((session: Session) => readonly string[]);
 }
 
 /** A verb: one row of the table that dispatch, guards, FEAT, HELP and the frame's registry are read from. */

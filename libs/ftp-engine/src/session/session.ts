@@ -36,6 +36,8 @@ export class Session {
   prot: 'C' | 'P' = 'C';
   /** PBSZ was sent since the last AUTH. */
   pbsz = false;
+  /** AUTH SSL was used: old clients then take PROT P for granted. */
+  protectAfterAuth = false;
   /** Tenant slug of HOST or SNI; HOST wins. */
   hostTenant: string | null = null;
   /** Server name of the TLS handshake; null where the client sent none. */

@@ -1,0 +1,540 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { asDomainError, ROOT, toReply } from '@quayside/domain';
+import type { CommandDefinition } from '../commands/define-command.js';
+import type { ControlLink, Session } from '../session/session.js';
+import { acceptTls, type AcceptedTls } from '../tls/accept-tls.js';
+import type { CertificateStore } from '../tls/certificate-store.js';
+import { CommandAborted } from './command-aborted.js';
+import { parseCommand } from './command-parser.js';
+import { CommandRun } from './command-run.js';
+import type { CommandTable } from './command-table.js';
+import { greeting } from './greeting.js';
+import { refusalOf } from './guards.js';
+import { LineReader, OVERLONG } from './line-reader.js';
+import { isForeignProtocol } from './pre-login.js';
+import { type Reply, reply } from './reply.js';
+import { decodeText, encodeText } from './wire-text.js';
+
+const TOO_LONG = reply(500, 'Command line too long.');
+const TOO_LONG_AGAIN = reply(500, 'Command line too long.', 'close');
+const TOO_MANY_BEFORE_LOGIN = reply(421, 'Too many commands before login.', 'close');
+const LOGIN_TIMEOUT = reply(421, 'Login timed out.', 'close');
+const IDLE_TIMEOUT = reply(421, 'Closing the idle connection.', 'close');
+const INJECTION = reply(503, 'Nothing may follow AUTH before the TLS handshake.', 'close');
+
+// oxlint-disable-next-line no-control-regex -- the range is what is asked for
+const ASCII = /^[\u0000-\u007f]*$/;
+
+/** Reply bytes that are gathered before they are written in the middle of a batch. */
+const FLUSH_AT = 64 * 1024;
+/** Longest wait for a command to stop after the session was told to end, in milliseconds. */
+const STOP_DEADLINE = 10_000;
+
+/** What the channel needs of its surroundings. */
+export interface ControlChannelHost {
+  readonly table: CommandTable;
+  readonly certificates: CertificateStore;
+  /** The socket was replaced by its TLS socket. */
+  onSecured(socket: TLSSocket): void;
+  /** The connection is closed and nothing runs any more. Called once. */
+  onClosed(): void;
+}
+
+/**
+ * Owns the socket of one control connection: reads lines, runs one command at a time in the order they came, writes
+ * replies in that order, upgrades to TLS, and ends the session. Nothing else writes to the socket.
+ *
+ * The socket is read also while a command runs, so that ABOR, STAT and a lost connection are seen; what has to wait is
+ * queued up to a bound, then reading stops. All complete lines of a chunk are run in one pass and their replies written
+ * at once; a promise is only involved where a handler returns one.
+ */
+export class ControlChannel implements ControlLink {
+  #socket: Socket;
+  readonly #reader: LineReader;
+  /** Lines that wait behind the running command. */
+  #queue: (string | typeof OVERLONG)[] = [];
+  #queuedBytes = 0;
+  #running: CommandRun | null = null;
+  #pumping = false;
+  #out = '';
+  /** The client leaves its replies unread: nothing is run until it reads. Milliseconds since when; 0 for no. */
+  #blockedAtMs = 0;
+  #paused = false;
+  #inputEnded = false;
+  /** QUIT waits behind the running command: the client may well close its side without harm to the transfer. */
+  #quitting = false;
+  #secured: 'no' | 'handshake' | 'yes' = 'no';
+  #handshakeAtMs = 0;
+  /** The reply that ends the session, while the running command stops. */
+  #ending: Reply | null = null;
+  #endedAtMs = 0;
+  /** What to end with once the running command is done. */
+  #lastWords: { readonly last: Reply; readonly reason: string } | null = null;
+  /** The last byte was written; only the close is awaited. */
+  #finished = false;
+  #closed = false;
+  #settled = false;
+  #commandsBeforeLogin = 0;
+  #overlongLines = 0;
+  #lastActivityMs: number;
+  readonly #whenClosed: Promise<void>;
+  #resolveClosed!: () => void;
+
+  constructor(
+    socket: Socket,
+    readonly session: Session,
+    readonly host: ControlChannelHost,
+  ) {
+    this.#socket = socket;
+    this.#reader = new LineReader(session.engine.options.limits.commandLineBytes, decodeText);
+    this.#lastActivityMs = session.openedAtMs;
+    this.#whenClosed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    session.control = this;
+  }
+
+  /** Take the socket: greet, or begin the handshake of an implicit listener. */
+  start(): void {
+    this.#attach(this.#socket);
+    if (this.session.listener.tls === 'implicit') this.#startTls();
+    else this.#greet();
+  }
+
+  get alive(): boolean {
+    return !this.#closed && !this.#finished && this.#ending === null && (!this.#inputEnded || this.#quitting);
+  }
+
+  get tlsSocket(): TLSSocket | null {
+    return this.#socket instanceof TLSSocket ? this.#socket : null;
+  }
+
+  /** The command that runs now, e.g. `STOR`; null between commands. */
+  get runningVerb(): string | null {
+    return this.#running?.verb ?? null;
+  }
+
+  end(code: number, text: string): Promise<void> {
+    this.#end(reply(code, text, 'close'));
+    return this.#whenClosed;
+  }
+
+  /** Whether a transfer runs now. */
+  get transferring(): boolean {
+    return this.#running?.definition.flags?.data === true;
+  }
+
+  /** Let the running command finish, then end (drain). */
+  endWhenIdle(code: number, text: string, reason: string): void {
+    if (this.#running === null) {
+      this.session.endReason ??= reason;
+      this.#end(reply(code, text, 'close'));
+    } else this.#lastWords = { last: reply(code, text, 'close'), reason };
+  }
+
+  /** Run one command as if it had been read from the socket (ftp-srv's registry). */
+  submit(line: string): void {
+    if (this.#finished || this.#ending !== null) return;
+    this.#enqueue(line);
+    this.#pump();
+  }
+
+  /** Called by the engine's one clock; every deadline of the session is checked here. */
+  tick(nowMs: number): void {
+    const { timeouts } = this.session.engine.options;
+    if (this.#closed) return;
+    if (this.#endedAtMs !== 0) {
+      const limit = this.#running === null ? timeouts.close : STOP_DEADLINE;
+      if (nowMs - this.#endedAtMs >= limit) this.#destroy();
+      return;
+    }
+    if (this.#blockedAtMs !== 0 && nowMs - this.#blockedAtMs >= timeouts.unread) {
+      this.session.endReason ??= 'replies-unread';
+      this.#destroy();
+    } else if (this.#secured === 'handshake' && nowMs - this.#handshakeAtMs >= timeouts.handshake) {
+      this.session.endReason ??= 'tls-handshake-timeout';
+      this.#destroy();
+    } else if (this.session.grant === null && nowMs - this.session.openedAtMs >= timeouts.login) {
+      this.session.endReason ??= 'login-timeout';
+      if (this.#secured === 'handshake') this.#destroy();
+      else this.#end(LOGIN_TIMEOUT);
+    } else if (this.#running === null && nowMs - this.#lastActivityMs >= timeouts.idle) {
+      this.session.endReason ??= 'idle';
+      this.#end(IDLE_TIMEOUT);
+    }
+  }
+
+  #greet(): void {
+    this.#send(greeting(this.session.engine.options.welcome));
+    this.#flush();
+  }
+
+  // Listeners are methods bound once per socket; their removal at the TLS upgrade is by name.
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#finished || this.#ending !== null) return;
+    this.#lastActivityMs = Date.now();
+    this.#reader.push(chunk);
+    this.#pump();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#inputEnded = true;
+    // RFC 959 §2.3: the unexpected close of the control connection stands for ABOR and QUIT.
+    if (!this.#quitting) this.#running?.abort('control-lost');
+    this.#pump();
+  };
+
+  readonly #onDrain = (): void => {
+    if (this.#blockedAtMs === 0) return;
+    this.#blockedAtMs = 0;
+    this.#pump();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.session.engine.ports.log.debug('control connection failed', {
+      sessionId: this.session.id,
+      error: error.message,
+    });
+    this.session.endReason ??= this.#secured === 'handshake' ? 'tls-handshake-failed' : 'connection-reset';
+    this.#socket.destroy();
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#inputEnded = true;
+    this.#finished = true;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#reader.clear();
+    this.#out = '';
+    this.session.endReason ??= 'connection-closed';
+    this.#running?.abort('control-lost');
+    if (this.#running === null) this.#settle();
+  };
+
+  #attach(socket: Socket): void {
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    this.#paused = false;
+    socket.resume();
+  }
+
+  #detach(socket: Socket): void {
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('drain', this.#onDrain);
+    socket.off('error', this.#onError);
+    socket.off('close', this.#onClose);
+  }
+
+  /** Run what can run now. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      this.#runLines();
+    } finally {
+      this.#pumping = false;
+    }
+    this.#flush();
+    this.#regulateReading();
+  }
+
+  #runLines(): void {
+    while (!this.#finished && this.#secured !== 'handshake') {
+      if (this.#ending !== null) {
+        if (this.#running === null) this.#finish(this.#ending);
+        return;
+      }
+      if (this.#running !== null) {
+        this.#readAhead();
+        return;
+      }
+      if (this.#blockedAtMs !== 0) return;
+      const line = this.#nextLine();
+      if (line === null) {
+        if (this.#inputEnded) this.#finish(null);
+        return;
+      }
+      this.#execute(line);
+      if (this.#out.length >= FLUSH_AT) this.#flush();
+    }
+  }
+
+  #nextLine(): string | typeof OVERLONG | null {
+    if (this.#queue.length > 0) {
+      const line = this.#queue.shift()!;
+      this.#queuedBytes -= lengthOf(line);
+      return line;
+    }
+    return this.#reader.next();
+  }
+
+  #enqueue(line: string | typeof OVERLONG): void {
+    this.#queue.push(line);
+    this.#queuedBytes += lengthOf(line);
+  }
+
+  /** While a command runs: look at what comes after it for what must not wait, and queue the rest. */
+  #readAhead(): void {
+    const run = this.#running!;
+    while (!this.#queueIsFull()) {
+      const line = this.#reader.next();
+      if (line === null) return;
+      if (typeof line === 'string') {
+        const { directive, arg } = parseCommand(line);
+        if (directive === 'ABOR' && run.abortable) run.abort('abor');
+        else if (directive === 'QUIT') this.#quitting = true;
+        const command = run.abortable && arg === '' ? this.host.table.get(directive) : undefined;
+        if (command?.flags?.urgent === true) {
+          this.#runUrgent(command, directive);
+          continue;
+        }
+      }
+      this.#enqueue(line);
+    }
+  }
+
+  #queueIsFull(): boolean {
+    const { limits } = this.session.engine.options;
+    return this.#queue.length >= limits.queuedCommands || this.#queuedBytes >= limits.queuedBytes;
+  }
+
+  /** STAT during a transfer: answered between its 150 and its end (RFC 959 §4.1.3). */
+  #runUrgent(command: CommandDefinition, verb: string): void {
+    const run = new CommandRun(command, this.session, verb, '', () => {});
+    try {
+      const result = command.handler(run);
+      if (!(result instanceof Promise)) this.#send(result);
+    } catch (thrown) {
+      this.#send(this.#replyTo(thrown, command));
+    }
+  }
+
+  #execute(line: string | typeof OVERLONG): void {
+    const { session } = this;
+    if (session.grant === null && ++this.#commandsBeforeLogin > session.engine.options.limits.commandsBeforeLogin) {
+      session.endReason ??= 'too-many-commands';
+      return this.#finish(TOO_MANY_BEFORE_LOGIN);
+    }
+    if (typeof line !== 'string') {
+      if (++this.#overlongLines === 1) return this.#send(TOO_LONG);
+      session.endReason ??= 'overlong-lines';
+      return this.#finish(TOO_LONG_AGAIN);
+    }
+    const { directive, arg } = parseCommand(line);
+    const command = this.host.table.get(directive);
+    if (command === undefined) return this.#unknown(directive);
+    const refusal = refusalOf(command, session, arg);
+    if (refusal !== null) return this.#send(refusal);
+    const run = new CommandRun(command, session, directive, arg, this.#say);
+    let result: Reply | Promise<Reply>;
+    try {
+      result = command.handler(run);
+    } catch (thrown) {
+      return this.#conclude(this.#replyTo(thrown, command));
+    }
+    if (!(result instanceof Promise)) return this.#conclude(result);
+    this.#running = run;
+    result.then(
+      (outcome) => this.#completed(outcome),
+      (thrown: unknown) => this.#completed(this.#replyTo(abortReason(thrown, run), command)),
+    );
+  }
+
+  readonly #say = (preliminary: Reply): void => {
+    this.#send(preliminary);
+    this.#flush();
+  };
+
+  #unknown(directive: string): void {
+    if (this.session.grant === null && isForeignProtocol(directive)) {
+      this.session.endReason ??= 'foreign-protocol';
+      return this.#finish(null);
+    }
+    // oxlint-disable-next-line no-control-regex -- what cannot be printed is not sent back
+    const shown = directive.slice(0, 16).replaceAll(/[^\u0021-\u007e]/g, '?');
+    this.#send(reply(500, `Command "${shown}" not understood.`));
+  }
+
+  /** A command that ran asynchronously has its reply. */
+  #completed(outcome: Reply): void {
+    this.#running = null;
+    this.#lastActivityMs = Date.now();
+    if (this.#closed) return this.#settle();
+    this.#conclude(outcome);
+    if (this.#lastWords !== null && !this.#finished && this.#ending === null) {
+      this.session.endReason ??= this.#lastWords.reason;
+      this.#end(this.#lastWords.last);
+    }
+    this.#pump();
+  }
+
+  #conclude(outcome: Reply): void {
+    if (outcome.after === null) return this.#send(outcome);
+    if (outcome.after === 'close') return this.#finish(outcome);
+    if (outcome.after === 'secure') return this.#upgrade(outcome);
+    this.resetSession();
+    this.#send(outcome);
+  }
+
+  /** Any throw of a handler as its reply. What is no DomainError is a bug: logged, and 451. */
+  #replyTo(thrown: unknown, command: CommandDefinition): Reply {
+    const error = asDomainError(thrown);
+    if (error.code === 'internal') {
+      this.session.engine.ports.log.error('a command failed unexpectedly', {
+        sessionId: this.session.id,
+        verb: command.directive,
+        error: error.cause ?? error,
+      });
+    }
+    const { code, text } = toReply(error, command.replyCodes);
+    if (code === 421) this.session.endReason ??= error.code;
+    return reply(code, text, code === 421 ? 'close' : null);
+  }
+
+  #send(outcome: Reply): void {
+    this.#out += outcome.wire;
+  }
+
+  #flush(): void {
+    const text = this.#out;
+    if (text === '' || this.#closed) return;
+    this.#out = '';
+    const socket = this.#socket;
+    if (!socket.writable) return;
+    if (ASCII.test(text)) socket.write(text, 'latin1');
+    else socket.write(encodeText(text));
+    if (socket.writableLength > this.session.engine.options.limits.unreadReplyBytes && this.#blockedAtMs === 0) {
+      this.#blockedAtMs = Date.now();
+    }
+  }
+
+  /** Stop reading while too much waits, and begin again. */
+  #regulateReading(): void {
+    if (this.#closed || this.#finished || this.#secured === 'handshake') return;
+    const full = this.#blockedAtMs !== 0 || (this.#running !== null && this.#queueIsFull());
+    if (full === this.#paused) return;
+    this.#paused = full;
+    if (full) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Back to the state after the greeting; TLS stays (REIN, AUTH). */
+  resetSession(): void {
+    const { session } = this;
+    session.dropDataChannel();
+    session.pendingLogin = null;
+    session.grant = null;
+    session.fs = null;
+    session.type = 'A';
+    session.cwd = ROOT;
+    session.restartOffset = 0;
+    session.allocated = null;
+    session.renameFrom = null;
+    session.epsvAll = false;
+    session.mlstFacts = null;
+  }
+
+  #upgrade(accepted: Reply): void {
+    if (this.#reader.bufferedBytes > 0 || this.#queue.length > 0) {
+      this.session.endReason ??= 'plaintext-after-auth';
+      return this.#finish(INJECTION);
+    }
+    this.resetSession();
+    // Nothing may read the socket as commands once the client can have seen the 234.
+    this.#socket.off('data', this.#onData);
+    this.#socket.pause();
+    this.#send(accepted);
+    this.#flush();
+    this.#startTls();
+  }
+
+  #startTls(): void {
+    const raw = this.#socket;
+    const own = this.host.certificates.own;
+    if (own === null || raw.destroyed) return this.#destroy();
+    this.#detach(raw);
+    // The TLS socket reports what happens to the raw one; its own error events must still have a listener.
+    raw.on('error', this.#onError);
+    this.#reader.clear();
+    this.#secured = 'handshake';
+    this.#handshakeAtMs = Date.now();
+    const socket = acceptTls(raw, this.session, this.host.certificates, own, (accepted) => this.#onSecured(accepted));
+    this.#socket = socket;
+    socket.on('_tlsError', this.#onError);
+    this.#attach(socket);
+    this.host.onSecured(socket);
+  }
+
+  #onSecured({ tls, servername, tenant }: AcceptedTls): void {
+    const { session } = this;
+    this.#secured = 'yes';
+    session.tls = tls;
+    session.sni = servername;
+    session.hostTenant = tenant?.slug ?? null;
+    session.pbsz = tls.implicit;
+    session.prot = tls.implicit || session.protectAfterAuth ? 'P' : 'C';
+    if (tls.implicit) this.#greet();
+    this.#pump();
+  }
+
+  #end(last: Reply): void {
+    if (this.#ending !== null || this.#finished) return;
+    this.#ending = last;
+    this.#endedAtMs = Date.now();
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#reader.clear();
+    if (this.#secured === 'handshake') return this.#destroy();
+    this.#running?.abort('session-ended');
+    this.#pump();
+  }
+
+  /** Write the last reply and close; what the client still sends is read and dropped, so that its close is clean. */
+  #finish(last: Reply | null): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#endedAtMs = Date.now();
+    if (last !== null) this.#send(last);
+    this.session.endReason ??= 'closed';
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#flush();
+    this.#reader.clear();
+    this.session.dropDataChannel();
+    if (this.#socket.destroyed) return;
+    this.#socket.end();
+    if (this.#paused) this.#socket.resume();
+    if (this.#inputEnded) this.#socket.destroySoon();
+  }
+
+  #destroy(): void {
+    this.#finished = true;
+    this.session.endReason ??= 'closed';
+    this.#socket.destroy();
+  }
+
+  #settle(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.session.dropDataChannel();
+    this.host.onClosed();
+    this.#resolveClosed();
+  }
+}
+
+function lengthOf(line: string | typeof OVERLONG): number {
+  return typeof line === 'string' ? line.length : 0;
+}
+
+/** An abort surfaces as whatever the handler's innermost call throws for it; the client is told the abort. */
+function abortReason(thrown: unknown, run: CommandRun): unknown {
+  if (run.aborted === null || thrown instanceof CommandAborted) return thrown;
+  return thrown instanceof Error && thrown.name === 'AbortError' ? run.aborted : thrown;
+}

@@ -1,0 +1,121 @@
+import { isAscii } from 'node:buffer';
+
+/** A line that was longer than the cap; its bytes are gone. */
+export const OVERLONG = Symbol('overlong line');
+
+const LF = 0x0a;
+const IAC = 0xff;
+/** Telnet WILL, WONT, DO and DONT carry one option byte (RFC 854). */
+const WILL = 251;
+/** The lowest byte that is a Telnet command after IAC; below it, a lone 0xFF was data that the client did not double. */
+const LOWEST_COMMAND = 236;
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Bytes of a control connection to command lines: CRLF or bare LF, Telnet controls stripped (RFC 959 §2.3, RFC 854), a
+ * cap on the length. Pull-based, so that the owner decides when the next line is looked at; holds at most one chunk and
+ * one capped line.
+ */
+export class LineReader {
+  #buffer: Buffer = EMPTY;
+  /** The buffer as text where all of it is ASCII: lines are then cut from the string. */
+  #text: string | null = '';
+  #at = 0;
+  /** The end of the last chunk that may be the beginning of a Telnet sequence. */
+  #telnet: Buffer = EMPTY;
+  #discarding = false;
+
+  constructor(
+    readonly capBytes: number,
+    readonly decode: (bytes: Buffer) => string,
+  ) {}
+
+  /** Bytes that were pushed and not yet handed out. */
+  get bufferedBytes(): number {
+    return this.#buffer.length - this.#at + this.#telnet.length;
+  }
+
+  push(chunk: Buffer): void {
+    const rest = this.#at < this.#buffer.length ? this.#buffer.subarray(this.#at) : null;
+    let bytes = chunk;
+    if (this.#telnet.length > 0 || chunk.includes(IAC)) bytes = this.#stripTelnet(chunk);
+    this.#buffer = rest === null ? bytes : Buffer.concat([rest, bytes]);
+    this.#text = isAscii(this.#buffer) ? this.#buffer.toString('latin1') : null;
+    this.#at = 0;
+  }
+
+  /** The next line without its end; null when more bytes are needed. */
+  next(): string | typeof OVERLONG | null {
+    const text = this.#text;
+    const end = text === null ? this.#buffer.indexOf(LF, this.#at) : text.indexOf('\n', this.#at);
+    if (end < 0) {
+      this.#keepTail();
+      return null;
+    }
+    const start = this.#at;
+    this.#at = end + 1;
+    if (this.#discarding) {
+      this.#discarding = false;
+      return OVERLONG;
+    }
+    const stop = end > start && this.#buffer[end - 1] === 0x0d ? end - 1 : end;
+    if (stop - start > this.capBytes) return OVERLONG;
+    return text === null ? this.decode(this.#buffer.subarray(start, stop)) : text.slice(start, stop);
+  }
+
+  /** Forget everything that was not handed out (AUTH: nothing sent in clear may run after TLS). */
+  clear(): void {
+    this.#buffer = EMPTY;
+    this.#text = '';
+    this.#at = 0;
+    this.#telnet = EMPTY;
+    this.#discarding = false;
+  }
+
+  /** Keep an unfinished line by itself, so that it does not hold its chunk in memory; drop it past the cap. */
+  #keepTail(): void {
+    const length = this.#buffer.length - this.#at;
+    // One more than the cap: the CR of a line of exactly the cap.
+    if (this.#discarding || length > this.capBytes + 1) {
+      this.#discarding = true;
+      this.#buffer = EMPTY;
+    } else if (length === 0) {
+      this.#buffer = EMPTY;
+    } else if (this.#at > 0 || this.#buffer.buffer.byteLength > 2 * this.capBytes) {
+      this.#buffer = Buffer.from(this.#buffer.subarray(this.#at));
+    }
+    this.#text = this.#buffer.length === 0 ? '' : this.#text === null ? null : this.#buffer.toString('latin1');
+    this.#at = 0;
+  }
+
+  #stripTelnet(chunk: Buffer): Buffer {
+    const input = this.#telnet.length > 0 ? Buffer.concat([this.#telnet, chunk]) : chunk;
+    this.#telnet = EMPTY;
+    const output = Buffer.allocUnsafe(input.length);
+    let length = 0;
+    let at = 0;
+    while (at < input.length) {
+      const byte = input[at]!;
+      if (byte !== IAC) {
+        output[length++] = byte;
+        at++;
+        continue;
+      }
+      const command = input[at + 1];
+      if (command === undefined || (command >= WILL && command < IAC && at + 2 >= input.length)) {
+        this.#telnet = Buffer.from(input.subarray(at));
+        break;
+      }
+      if (command === IAC) {
+        output[length++] = IAC;
+        at += 2;
+      } else if (command >= WILL) at += 3;
+      else if (command >= LOWEST_COMMAND) at += 2;
+      else {
+        output[length++] = IAC;
+        at++;
+      }
+    }
+    return output.subarray(0, length);
+  }
+}

@@ -1,0 +1,243 @@
+import type { Socket } from 'node:net';
+import type { SessionGrant } from '@quayside/domain';
+import { newId } from '@quayside/domain';
+import { COMMANDS } from './commands/index.js';
+import { compileTable } from './control/command-table.js';
+import { ControlChannel } from './control/control-channel.js';
+import { DataServices } from './data/data-services.js';
+import type { EngineContext } from './engine-context.js';
+import {
+  type CertificatePair,
+  type EngineOptions,
+  type ListenerAddress,
+  type ListenerOptions,
+  type ResolvedEngineOptions,
+  resolveOptions,
+} from './engine-options.js';
+import { addressesOf, Admission } from './frame/admission.js';
+import { FtpSrvFrame } from './frame/ftp-srv-frame.js';
+import { connectRegistry, installRegistry } from './frame/registry.js';
+import type { EnginePorts } from './ports.js';
+import { SessionRegistry } from './session/session-registry.js';
+import { Session } from './session/session.js';
+import { type SessionView, viewOf } from './session/session-view.js';
+import { CertificateStore } from './tls/certificate-store.js';
+
+/** Why a session is told to end, with what its client reads. */
+export interface SessionEnd {
+  readonly code?: number;
+  readonly text: string;
+  /** For the session's event, e.g. `kicked`, `suspended`. */
+  readonly reason: string;
+}
+
+const DRAINING: SessionEnd = { text: 'The server is going down for maintenance; connect again.', reason: 'drain' };
+const STOPPING: SessionEnd = { text: 'The server is shutting down.', reason: 'stop' };
+const TABLE = compileTable(COMMANDS);
+
+/** The FTP server of one process: listeners, sessions, certificates. */
+export class FtpEngine {
+  readonly #options: ResolvedEngineOptions;
+  readonly #sessions = new SessionRegistry();
+  readonly #certificates: CertificateStore;
+  readonly #admission: Admission;
+  readonly #context: EngineContext;
+  readonly #frames: FtpSrvFrame[];
+  readonly #channels = new Map<string, ControlChannel>();
+  #clock: NodeJS.Timeout | null = null;
+  #draining = false;
+  #whenEmpty: (() => void)[] = [];
+
+  /** Throws where the certificate cannot be used. */
+  constructor(
+    options: EngineOptions,
+    readonly ports: EnginePorts,
+  ) {
+    this.#options = resolveOptions(options);
+    this.#certificates = new CertificateStore(this.#options.certificate);
+    for (const listener of this.#options.listeners) {
+      if ((listener.tls === 'required' || listener.tls === 'implicit') && !this.#certificates.available) {
+        throw new Error(`Listener ${listener.name} needs TLS, but no certificate is configured`);
+      }
+    }
+    this.#admission = new Admission(this.#options);
+    const certificates = this.#certificates;
+    this.#context = {
+      options: this.#options,
+      ports,
+      sessions: this.#sessions,
+      data: new DataServices(this.#options, ports.log),
+      get tlsAvailable() {
+        return certificates.available;
+      },
+    };
+    this.#frames = this.#options.listeners.map(
+      (listener) =>
+        new FtpSrvFrame(listener, ports.log, {
+          onConnection: (socket) => this.#accept(socket, listener),
+          onError: (error) => ports.log.error('a listener failed', { listener: listener.name, error: error.message }),
+        }),
+    );
+  }
+
+  /** Open all listeners, or none: the error of the first that fails. */
+  async start(): Promise<void> {
+    installRegistry(COMMANDS);
+    await this.#context.data.start();
+    try {
+      for (const frame of this.#frames) await frame.listen();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    this.#clock = setInterval(() => this.#tick(), this.#tickMs());
+    this.#clock.unref();
+  }
+
+  /** The listeners that are open, with the ports they got. */
+  addresses(): ListenerAddress[] {
+    return this.#frames.flatMap(({ listener, netServer }) => {
+      const address = netServer.address();
+      if (address === null || typeof address === 'string') return [];
+      return [{ name: listener.name, host: address.address, port: address.port, tls: listener.tls }];
+    });
+  }
+
+  sessions(): SessionView[] {
+    return [...this.#sessions.all()].map((session) => viewOf(session));
+  }
+
+  /** Refuse new sessions, end idle ones, let transfers finish up to the deadline; resolves when no session is left. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
+    for (const frame of this.#frames) frame.closeListener();
+    for (const channel of this.#channels.values()) {
+      if (!channel.transferring) this.#endChannel(channel, DRAINING);
+      else channel.endWhenIdle(421, DRAINING.text, DRAINING.reason);
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    await Promise.race([this.#empty(), deadline]);
+    clearTimeout(timer);
+    await this.stop();
+  }
+
+  /** End everything now; resolves when no session is left. Idempotent. */
+  async stop(): Promise<void> {
+    this.#draining = true;
+    for (const frame of this.#frames) frame.closeListener();
+    for (const channel of this.#channels.values()) this.#endChannel(channel, STOPPING);
+    await this.#empty();
+    if (this.#clock !== null) clearInterval(this.#clock);
+    this.#clock = null;
+    await this.#context.data.stop();
+    for (const frame of this.#frames) frame.dispose();
+  }
+
+  /** Kick one session: its transfer is aborted (426), then 421. False where there is none; resolves when it is closed. */
+  async endSession(id: string, end: SessionEnd): Promise<boolean> {
+    const channel = this.#channels.get(id);
+    if (channel === undefined) return false;
+    await this.#endChannel(channel, end);
+    return true;
+  }
+
+  /** Kick every session of an account; resolves to how many there were. */
+  async endAccount(accountId: string, end: SessionEnd): Promise<number> {
+    const sessions = this.#sessions.ofAccount(accountId);
+    await Promise.all(sessions.map((session) => this.endSession(session.id, end)));
+    return sessions.length;
+  }
+
+  /** The account's rules changed: its open sessions go by the new ones from their next command on. */
+  replaceGrant(accountId: string, grant: SessionGrant): void {
+    for (const session of this.#sessions.ofAccount(accountId)) {
+      session.grant = grant;
+      session.fs?.replaceGrant(grant);
+    }
+  }
+
+  /** For new connections; open ones keep theirs. Throws and changes nothing where the pair cannot be used. */
+  setCertificate(certificate: CertificatePair): void {
+    this.#certificates.replace(certificate);
+  }
+
+  #accept(socket: Socket, listener: ListenerOptions): void {
+    // A reset may arrive at any moment from here on, also before anybody else listens.
+    socket.on('error', () => {});
+    const addresses = addressesOf(socket);
+    if (addresses === null) {
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    const refused = this.#draining ? DRAINING.text : this.#admission.admit(addresses.remoteAddress);
+    if (refused !== null) {
+      // In clear only: a TLS client could not read it, and a handshake is what a flood wants.
+      if (listener.tls !== 'implicit') socket.end(`421 ${refused}\r\n`);
+      socket.destroySoon();
+      return;
+    }
+    const session = new Session(newId(), this.#context, { ...addresses, listener }, Date.now());
+    const frame = this.#frames.find((one) => one.listener === listener)!;
+    const connection = frame.adopt(socket);
+    const channel = new ControlChannel(socket, session, {
+      table: TABLE,
+      certificates: this.#certificates,
+      onSecured: (secured) => {
+        connection.commandSocket = secured;
+        connection.secure = true;
+      },
+      onClosed: () => {
+        frame.release(connection);
+        this.#closed(session);
+      },
+    });
+    connectRegistry(connection, channel);
+    this.#sessions.add(session);
+    this.#channels.set(session.id, channel);
+    this.ports.journal.record(session.facts(), null, { type: 'session.opened' });
+    channel.start();
+  }
+
+  #closed(session: Session): void {
+    this.#sessions.remove(session);
+    this.#channels.delete(session.id);
+    this.#admission.leave(session.remoteAddress);
+    this.ports.journal.record(session.facts(), session.grant, {
+      type: 'session.closed',
+      reason: session.endReason ?? 'closed',
+      durationMs: Date.now() - session.openedAtMs,
+      bytesUp: session.bytesUp,
+      bytesDown: session.bytesDown,
+    });
+    if (this.#channels.size > 0) return;
+    const waiting = this.#whenEmpty;
+    this.#whenEmpty = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #endChannel(channel: ControlChannel, { code, text, reason }: SessionEnd): Promise<void> {
+    channel.session.endReason ??= reason;
+    return channel.end(code ?? 421, text);
+  }
+
+  #empty(): Promise<void> {
+    if (this.#channels.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** One clock for the deadlines of all sessions: a timer per session costs more memory than the session. */
+  #tick(): void {
+    const now = Date.now();
+    for (const channel of this.#channels.values()) channel.tick(now);
+  }
+
+  /** A quarter of the shortest deadline, within a second. */
+  #tickMs(): number {
+    const { login, idle, handshake, unread, close } = this.#options.timeouts;
+    return Math.max(20, Math.min(1000, Math.min(login, idle, handshake, unread, close) / 4));
+  }
+}

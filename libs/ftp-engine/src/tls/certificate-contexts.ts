@@ -1,0 +1,90 @@
+import { constants, randomBytes } from 'node:crypto';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { withholdTickets } from '@quayside/native';
+import type { CertificatePair } from '../engine-options.js';
+
+/**
+ * TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 brings its own. CBC suites are left out: every
+ * client that knows TLS 1.2 in use today knows GCM or ChaCha20.
+ */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+].join(':');
+
+/** A ticket must live as long as the longest control connection, or long uploads cannot resume it (seconds). */
+const TICKET_LIFETIME = 86_400;
+
+/**
+ * Node's own binding under a SecureContext. OpenSSL copies the context's session id context into each new connection,
+ * stores it in the connection's tickets and resumes a ticket only where it is equal: set per control session, it binds
+ * the tickets of a shared context to that session.
+ */
+interface NativeContext {
+  setSessionIdContext?(id: string): void;
+}
+
+/**
+ * The TLS contexts of one certificate. Parsing a key costs about a millisecond, so control connections share one context
+ * and data connections another, which sends no tickets (SEMANTICS §4: they cost uploads their tail). Both take each
+ * other's tickets, and only those of one control session: see {@link NativeContext}. Where the binding is missing each
+ * session gets contexts and ticket keys of its own.
+ */
+export class CertificateContexts {
+  readonly #options: SecureContextOptions;
+  readonly #shared: { readonly control: SecureContext; readonly data: SecureContext } | null;
+  readonly #ofSession = new WeakMap<TicketBinding, { control: SecureContext; data: SecureContext }>();
+
+  /** Throws OpenSSL's error where certificate and key cannot be used together. */
+  constructor(certificate: CertificatePair, shareContexts = true) {
+    this.#options = {
+      cert: certificate.cert,
+      key: certificate.key,
+      minVersion: 'TLSv1.2',
+      ciphers: CIPHERS,
+      honorCipherOrder: true,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      sessionTimeout: TICKET_LIFETIME,
+    };
+    const pair = this.#pair('quayside');
+    this.#shared = shareContexts && isBindable(pair.control) && isBindable(pair.data) ? pair : null;
+  }
+
+  /** The context for the next TLSSocket of this session, to be made before anything else runs. */
+  contextFor(kind: 'control' | 'data', binding: TicketBinding): SecureContext {
+    if (this.#shared !== null) {
+      const context = this.#shared[kind];
+      (context.context as NativeContext).setSessionIdContext!(binding.id);
+      return context;
+    }
+    let own = this.#ofSession.get(binding);
+    if (own === undefined) {
+      own = this.#pair(binding.id);
+      this.#ofSession.set(binding, own);
+    }
+    return own[kind];
+  }
+
+  #pair(sessionIdContext: string): { control: SecureContext; data: SecureContext } {
+    const options = { ...this.#options, sessionIdContext, ticketKeys: randomBytes(48) };
+    const data = createSecureContext(options);
+    withholdTickets(data);
+    return { control: createSecureContext(options), data };
+  }
+}
+
+function isBindable(context: SecureContext): boolean {
+  return typeof (context.context as NativeContext | undefined)?.setSessionIdContext === 'function';
+}
+
+/** What ties data connections to their control connection; `id` has at most 32 bytes (OpenSSL's limit). */
+export class TicketBinding {
+  readonly id = randomBytes(16).toString('hex');
+}
