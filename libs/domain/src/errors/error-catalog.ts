@@ -69,6 +69,7 @@ export const ERROR_CATALOG = {
   'policy.name-taken': { title: 'Another policy has this name', http: 409, ftp: null, retryable: false },
   'policy.in-use': { title: 'The policy is still in use', http: 409, ftp: null, retryable: false },
   'space.not-found': { title: 'There is no such space', http: 404, ftp: 550, retryable: false },
+  'space.in-use': { title: 'Accounts still have the space mounted', http: 409, ftp: null, retryable: false },
   'session.not-found': { title: 'There is no such session', http: 404, ftp: null, retryable: false },
   'session.limit': { title: 'Too many sessions; close one and try again', http: 429, ftp: 421, retryable: true },
   'session.ended': { title: 'The session was ended by the administrator', http: 410, ftp: 421, retryable: true },
