@@ -88,9 +88,13 @@ async function takeRole(client: RoleClient, role: string): Promise<void> {
 function redisConnection(url: string): QueueConnection {
   return {
     kind: 'redis',
-    // A publisher fails fast, because the spool keeps what it could not send; a worker waits for Redis to return.
+    // A publisher fails fast and never reconnects by itself: the spool keeps what it could not send, and the next call
+    // opens a new connection.
     queue: (name, rest) =>
-      new Queue(name, { ...rest, connection: { url, enableOfflineQueue: false, connectTimeout: 5_000 } }),
+      new Queue(name, {
+        ...rest,
+        connection: { url, enableOfflineQueue: false, connectTimeout: 5_000, retryStrategy: () => null },
+      }),
     worker: (name, processor, rest) =>
       new Worker(name, processor, { ...rest, connection: { url, maxRetriesPerRequest: null, connectTimeout: 5_000 } }),
   };
