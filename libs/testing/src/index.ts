@@ -1,1 +1,5 @@
-export {};
+export * from './test-database.js';
+export * from './certificates.js';
+export * from './engine-fixture.js';
+export * from './fake-ports.js';
+export * from './raw-ftp-client.js';
