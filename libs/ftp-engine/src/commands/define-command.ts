@@ -44,7 +44,7 @@ export interface CommandContext {
   readonly verb: string;
   /**
    * Everything after the one space that follows the verb, byte-exact: quotes, dashes and further spaces are kept. Bytes
-   * that are not UTF-8 are decoded as lone surrogates (`decodeName` of libs/storage). Empty where there was no argument.
+   * that are not UTF-8 stand as lone surrogates (`encodeName` of libs/storage). Empty where there was no argument.
    */
   readonly arg: string;
   /** Aborted by ABOR, control loss, kick or drain; `signal.reason` is a CommandAborted. Made on first use. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { asDomainError, ROOT, toReply } from '@quayside/domain';
+import { decodeName, encodeName } from '@quayside/storage';
 import type { CommandDefinition } from '../commands/define-command.js';
 import type { ControlLink, Session } from '../session/session.js';
 import { acceptTls, type AcceptedTls } from '../tls/accept-tls.js';
@@ -14,7 +15,6 @@ import { refusalOf } from './guards.js';
 import { LineReader, OVERLONG } from './line-reader.js';
 import { isForeignProtocol } from './pre-login.js';
 import { type Reply, reply } from './reply.js';
-import { decodeText, encodeText } from './wire-text.js';
 
 const TOO_LONG = reply(500, 'Command line too long.');
 const TOO_LONG_AGAIN = reply(500, 'Command line too long.', 'close');
@@ -87,7 +87,7 @@ export class ControlChannel implements ControlLink {
     readonly host: ControlChannelHost,
   ) {
     this.#socket = socket;
-    this.#reader = new LineReader(session.engine.options.limits.commandLineBytes, decodeText);
+    this.#reader = new LineReader(session.engine.options.limits.commandLineBytes, encodeName);
     this.#lastActivityMs = session.openedAtMs;
     this.#whenClosed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -409,7 +409,7 @@ export class ControlChannel implements ControlLink {
     const socket = this.#socket;
     if (!socket.writable) return;
     if (ASCII.test(text)) socket.write(text, 'latin1');
-    else socket.write(encodeText(text));
+    else socket.write(decodeName(text));
     if (socket.writableLength > this.session.engine.options.limits.unreadReplyBytes && this.#blockedAtMs === 0) {
       this.#blockedAtMs = Date.now();
     }
