@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
-import ftpSrv from 'ftp-srv';
+import { FtpSrv } from 'ftp-srv';
 import FrameConnection from 'ftp-srv/src/connection.js';
 import type { ListenerOptions } from '../engine-options.js';
 import type { Log } from '../ports.js';
@@ -17,7 +17,7 @@ export interface FrameHandlers {
 }
 
 /** The members of ftp-srv's server that its declarations leave out. */
-interface FrameServer extends InstanceType<typeof ftpSrv.FtpServer> {
+interface FrameServer extends FtpSrv {
   server: Server;
   connections: Record<string, FrameConnection>;
 }
@@ -38,14 +38,14 @@ export class FtpSrvFrame {
   ) {
     this.#log = bridgeLog(log);
     this.#server = withoutSignalHandlers(
-      () => new ftpSrv.FtpServer({ log: this.#log, url: 'ftp://127.0.0.1:0', timeout: 0 }) as FrameServer,
+      () => new FtpSrv({ log: this.#log, url: 'ftp://127.0.0.1:0', timeout: 0 }) as FrameServer,
     );
     const { server } = this.#server;
     server.removeAllListeners('connection');
     // A client may close its sending side and still wait for replies; the control channel decides when to close.
     (server as { allowHalfOpen?: boolean }).allowHalfOpen = true;
     server.on('connection', handlers.onConnection);
-    (this.#server as EventEmitter).on('server-error', ({ error }: { error: Error }) => handlers.onError(error));
+    (this.#server as unknown as EventEmitter).on('server-error', ({ error }: { error: Error }) => handlers.onError(error));
     // Its own would leave a timer that holds the connection for a second.
     this.#server.disconnectClient = (id: string) => {
       delete this.#server.connections[id];
@@ -59,7 +59,7 @@ export class FtpSrvFrame {
   }
 
   /** ftp-srv's server, for its events (`connect`, `disconnect`, `client-error`, `closing`, `closed`). */
-  get ftpServer(): InstanceType<typeof ftpSrv.FtpServer> {
+  get ftpServer(): FtpSrv {
     return this.#server;
   }
 
