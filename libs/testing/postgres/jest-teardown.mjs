@@ -1,0 +1,9 @@
+// Jest globalTeardown of the db project: closes the guardian's input and waits until server and files are gone.
+import { once } from 'node:events';
+
+export default async function tearDown() {
+  const child = globalThis.quaysideTestPostgres;
+  if (child === undefined || child.exitCode !== null) return;
+  child.stdin.end();
+  await once(child, 'exit');
+}
