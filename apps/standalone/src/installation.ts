@@ -84,7 +84,7 @@ export class Installation {
       await supervisor.stop([apps.api.role]);
     }
     await this.postgres?.stop();
-    if (this.lock !== undefined) console?.lifecycle('Stopped.');
+    if (apps !== undefined) console?.lifecycle('Stopped.');
     this.log?.close();
     this.lock?.release();
   }

@@ -189,7 +189,6 @@ export class EmbeddedPostgres {
       wal_level: 'minimal',
       max_wal_senders: 0,
       max_wal_size: '1GB',
-      wal_compression: 'lz4',
       checkpoint_timeout: '15min',
       io_method: 'sync',
       jit: 'off',

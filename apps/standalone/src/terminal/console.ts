@@ -42,7 +42,7 @@ export class Console {
 
   /** A line of the server's log; errors of statements are the business of the app that sent them. */
   postgresLine(line: string): void {
-    const severity = /^(LOG|WARNING|ERROR|FATAL|PANIC):/.exec(line)?.[1] ?? 'LOG';
+    const severity = /^(?:\S+ \S+ \S+ \[\d+\] )?(LOG|WARNING|ERROR|FATAL|PANIC):/.exec(line)?.[1] ?? 'LOG';
     const level: Level = severity === 'PANIC' ? 'error' : severity === 'WARNING' ? 'warn' : 'info';
     this.record(level, 'postgres', line);
     if (level === 'error') this.show(level, 'postgres', line);
