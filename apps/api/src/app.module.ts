@@ -1,0 +1,59 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
+import { StandardSchemaSerializerInterceptor } from '@nestjs/common';
+import { DatabaseModule } from '@quayside/database';
+import { AccountsModule } from './accounts/accounts.module.js';
+import { ApiKeysModule } from './api-keys/api-keys.module.js';
+import { AuditModule } from './audit/audit.module.js';
+import { AccessGuard } from './auth/access.guard.js';
+import { CoreModule } from './core.module.js';
+import { EventsModule } from './events/events.module.js';
+import { HealthModule } from './health/health.module.js';
+import { ResourceHeadersInterceptor } from './http/resource-headers.interceptor.js';
+import { validationPipe } from './http/validation.js';
+import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import type { ApiSettings } from './settings.js';
+import { SpacesModule } from './spaces/spaces.module.js';
+import { TenantsModule } from './tenants/tenants.module.js';
+import { TransfersModule } from './transfers/transfers.module.js';
+
+@Module({})
+export class AppModule {
+  static forRoot(settings: ApiSettings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        DatabaseModule.forRoot({
+          url: settings.databaseUrl,
+          role: 'quayside_api',
+          poolSize: settings.databasePoolSize,
+          applicationName: 'quayside api',
+          onWarning: settings.onWarning,
+        }),
+        CoreModule.forRoot(settings),
+        TenantsModule,
+        AccountsModule,
+        SpacesModule,
+        ApiKeysModule,
+        TransfersModule,
+        EventsModule,
+        SessionsModule,
+        AuditModule,
+        HealthModule,
+      ],
+      providers: [
+        { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_PIPE, useFactory: validationPipe },
+        // Outermost first: what is stored under an Idempotency-Key is the answer with its headers, as it was sent.
+        { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+        { provide: APP_INTERCEPTOR, useClass: ResourceHeadersInterceptor },
+        {
+          provide: APP_INTERCEPTOR,
+          useFactory: (reflector: Reflector) => new StandardSchemaSerializerInterceptor(reflector),
+          inject: [Reflector],
+        },
+      ],
+    };
+  }
+}

@@ -1,0 +1,57 @@
+import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Database, type Statement } from '@quayside/database';
+import { DomainError } from '@quayside/domain';
+import type { Metrics } from '@quayside/observability';
+import { z } from 'zod';
+import { Public } from '../auth/roles.decorator.js';
+import { METRICS } from '../metrics/metrics.js';
+import { Answers, Fails } from '../http/openapi.decorators.js';
+
+const healthOut = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+
+/** The newest table: present only when all migrations have run. */
+const PROBE: Statement = {
+  name: 'health-probe',
+  text: `SELECT to_regclass('public.idempotency_key') IS NOT NULL AS migrated`,
+};
+
+@ApiTags('Health')
+@Public()
+@Controller()
+export class HealthController {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(METRICS) private readonly metrics: Metrics,
+  ) {}
+
+  @Get('health/live')
+  @ApiOperation({ operationId: 'live', summary: 'Whether the process runs' })
+  @Answers(healthOut, { description: 'It runs' })
+  live() {
+    return { status: 'ok' };
+  }
+
+  @Get('health/ready')
+  @ApiOperation({
+    operationId: 'ready',
+    summary: 'Whether requests can be served: the database answers and is migrated',
+  })
+  @Answers(healthOut, { description: 'It serves' })
+  @Fails('database.unavailable')
+  async ready() {
+    const [row] = await this.database.rows<{ migrated: boolean }>(PROBE);
+    if (row?.migrated !== true) {
+      throw new DomainError('database.unavailable', { detail: 'The database has not been migrated yet' });
+    }
+    return { status: 'ok' };
+  }
+
+  @Get('metrics')
+  @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
+  @ApiOperation({ operationId: 'metrics', summary: 'Prometheus metrics of the API process' })
+  @ApiResponse({ status: 200, description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } })
+  async prometheus() {
+    return this.metrics.text();
+  }
+}

@@ -1,0 +1,42 @@
+import 'reflect-metadata';
+import { loadConfig } from '@quayside/config';
+import { createLog, NestLogger } from '@quayside/observability';
+import { exitFatally, FatalError, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { createApp } from './create-app.js';
+
+/** How long running requests may take to finish after the stop was asked for. */
+const FINISH_MS = 10_000;
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLog({ app: 'api', level: config.log.level, format: config.log.format });
+  const { host, port } = config.api;
+  if (config.database.url === undefined) {
+    throw new FatalError('Set DATABASE_URL: only `npm start` brings a PostgreSQL of its own.');
+  }
+  const app = await createApp(
+    {
+      databaseUrl: config.database.url,
+      databasePoolSize: config.database.poolSize,
+      bootstrapAdminKey: config.bootstrapAdminKey,
+      bcryptCost: config.bcryptCost,
+      onWarning: (message, cause) => log.warn(message, { cause }),
+    },
+    new NestLogger(log),
+  );
+  stopOnRequest(
+    async () => {
+      log.info('stopping');
+      setTimeout(() => app.getHttpServer().closeAllConnections(), FINISH_MS).unref();
+      await app.close();
+    },
+    { deadlineMs: FINISH_MS + 5_000 },
+  );
+  await app.listen(port, host).catch((error: unknown) => {
+    throw listenError(error, { setting: 'API_PORT', hostSetting: 'API_HOST', host, port });
+  });
+  log.info('listening', { host, port });
+  reportReady({ host, port });
+}
+
+main().catch(exitFatally);

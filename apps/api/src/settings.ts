@@ -1,0 +1,12 @@
+/** What the API needs to know; main.ts takes it from libs/config, tests make their own. */
+export interface ApiSettings {
+  readonly databaseUrl: string;
+  readonly databasePoolSize: number;
+  /** Becomes a platform-admin key at start. */
+  readonly bootstrapAdminKey: string | undefined;
+  readonly bcryptCost: number;
+  /** Told of faults that no caller is waiting for. */
+  readonly onWarning?: (message: string, cause?: unknown) => void;
+}
+
+export const API_SETTINGS = Symbol('ApiSettings');

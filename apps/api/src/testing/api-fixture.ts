@@ -1,0 +1,74 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { type Database } from '@quayside/database';
+import { startTestDatabase, type TestDatabase } from '@quayside/testing';
+import type { AddressInfo } from 'node:net';
+import { createApp } from '../create-app.js';
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- specs look into bodies of every shape
+  readonly body: any;
+}
+
+export interface ApiCall {
+  readonly key?: string | null;
+  readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly raw?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The real API on a real port over a fresh database. */
+export interface ApiFixture {
+  readonly url: string;
+  readonly adminKey: string;
+  /** With all rights, to look behind the API. */
+  readonly database: Database;
+  readonly testDatabase: TestDatabase;
+  call(method: string, path: string, options?: ApiCall): Promise<ApiAnswer>;
+  stop(): Promise<void>;
+}
+
+export async function startApi(): Promise<ApiFixture> {
+  const testDatabase = await startTestDatabase();
+  const adminKey = 'test-bootstrap-key-of-good-length';
+  const app = await createApp(
+    { databaseUrl: testDatabase.url, databasePoolSize: 10, bootstrapAdminKey: adminKey, bcryptCost: 4 },
+    false,
+  );
+  await app.listen(0, '127.0.0.1');
+  const url = urlOf(app);
+  return {
+    url,
+    adminKey,
+    database: testDatabase.database,
+    testDatabase,
+    call: (method, path, options = {}) => call(url, method, path, { key: adminKey, ...options }),
+    async stop() {
+      app.getHttpServer().closeAllConnections();
+      await app.close();
+      await testDatabase.stop();
+    },
+  };
+}
+
+function urlOf(app: NestExpressApplication): string {
+  return `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
+}
+
+async function call(url: string, method: string, path: string, options: ApiCall): Promise<ApiAnswer> {
+  const body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(options.key === null ? {} : { authorization: `Bearer ${options.key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+  const text = await response.text();
+  const isJson = (response.headers.get('content-type') ?? '').includes('json');
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+}

@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { AccountRepository, TransferLogRepository, type TransferRecord } from '@quayside/database';
+import { resolveAccount } from '../http/account-filter.js';
+import { type Page, readPage } from '../http/page.js';
+import { isTimeAndId } from '../http/positions.js';
+import { presentTransfer, type TransferOut, type TransferQuery } from './transfers.schema.js';
+
+@Injectable()
+export class TransfersService {
+  constructor(
+    private readonly transfers: TransferLogRepository,
+    private readonly accounts: AccountRepository,
+  ) {}
+
+  async list(tenantId: string, query: TransferQuery): Promise<Page<TransferOut>> {
+    const { limit: _, cursor: __, sort, account, session, ...filter } = query;
+    const resolved = { ...filter, sessionId: session, account: await resolveAccount(this.accounts, tenantId, account) };
+    return readPage(
+      {
+        scope: { list: 'transfers', tenant: tenantId, sort, account, session, ...filter },
+        query,
+        isPosition: isTimeAndId,
+        positionOf: (row: TransferRecord) => [row.startedAt.toISOString(), row.id],
+        read: (after, limit) => this.transfers.list(tenantId, resolved, sort === '-startedAt', after, limit),
+      },
+      presentTransfer,
+    );
+  }
+}
