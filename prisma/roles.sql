@@ -48,6 +48,8 @@ BEGIN
     GRANT UPDATE (bytes_used, files_used, bytes_reserved, files_reserved) ON quota_ledger TO quayside_worker;
     GRANT SELECT, INSERT, UPDATE, DELETE ON quota_lease, node, worker, ftp_session TO quayside_worker;
     GRANT SELECT, INSERT ON ledger_entry TO quayside_worker;
+    -- Spaces marked for removal: the worker removes the files, then what the database knows of them.
+    GRANT DELETE ON space, quota_ledger TO quayside_worker;
   END IF;
 
   -- The consumer writes the logs and keeps house. It sees no credential.
