@@ -42,7 +42,7 @@ function postgresBackend(): Backend {
     url: () => database!.url,
     async start() {
       database = await startTestDatabase();
-      const client = new Client({ connectionString: database!.url });
+      const client = new Client({ connectionString: database.url });
       await client.connect();
       try {
         const names = Array.from({ length: 10 }, (_value, n) => `events-${n + 1}`);

@@ -203,13 +203,14 @@ class SpooledUpload implements UploadRecord {
     });
   }
 
-  async failed(facts: TransferFacts): Promise<void> {
+  async failed(facts: TransferFacts, delta: LedgerDelta | null): Promise<void> {
     // After `committed` the name is switched: even where that could not be recorded, the upload did not fail.
     if (this.ended) return;
     this.ended = true;
     const outcome = facts.outcome === 'completed' ? 'failed' : facts.outcome;
-    const event = this.event({ ...facts, outcome }, facts.finishedAtMs, null);
-    await this.spool.append({ k: 'end', id: this.transferId, event, ledger: [] });
+    const event = this.event({ ...facts, outcome }, facts.finishedAtMs, delta);
+    const ledger = delta === null ? [] : [ledgerEntry(event, delta, this.transferId)];
+    await this.spool.append({ k: 'end', id: this.transferId, event, ledger });
   }
 }
 

@@ -62,23 +62,32 @@ async function recoverUpload(
   const { id, place, accountId } = begin;
   const target = { path: place.path, accountId, transferId: id };
   const recovery = await backend.recoverUpload(target, intent?.token ?? null);
-  if (recovery.published && intent !== null) {
-    const delta = {
-      spaceId: place.spaceId,
-      bytes: recovery.bytes - (recovery.replacedBytes ?? 0),
-      files: recovery.replacedBytes === null ? 1 : 0,
-    };
-    const event = { ...intent.event, data: { ...intent.event.data, fileBytes: recovery.bytes, delta } };
+  if (recovery.published) {
+    const delta = deltaOf(place.spaceId, recovery);
+    // Only a sealed upload is ever published, and its intent is on the disk before.
+    const said = intent?.event ?? begin.event;
+    const event = { ...said, data: { ...said.data, fileBytes: recovery.bytes, delta } };
     // On the disk before it can be drained: a second recovery must not settle on another time for the same id.
     await spool.append({ k: 'end', id, event, ledger: [ledgerEntry(event, delta, id)] }, { sync: true });
-    return 'completed';
+    await recovery.finish();
+    return intent === null ? 'failed' : 'completed';
   }
-  const keptBytes = recovery.published ? 0 : recovery.keptBytes;
-  await leaseReleased({ transferId: id, keptBytes });
+  const { keptBytes, inPlace } = recovery;
+  const delta = inPlace === null ? null : deltaOf(place.spaceId, inPlace);
+  await leaseReleased({ transferId: id, keptBytes: inPlace === null ? keptBytes : 0 });
   const at = new Date(nowMs()).toISOString();
-  const event = { ...begin.event, at, data: { ...begin.event.data, finishedAt: at, keptBytes } };
-  await spool.append({ k: 'end', id, event, ledger: [] }, { sync: true });
+  const event = { ...begin.event, at, data: { ...begin.event.data, finishedAt: at, keptBytes, delta } };
+  const ledger = delta === null ? [] : [ledgerEntry(event, delta, id)];
+  await spool.append({ k: 'end', id, event, ledger }, { sync: true });
   return 'failed';
+}
+
+function deltaOf(spaceId: string, now: { readonly bytes: number; readonly replacedBytes: number | null }) {
+  return {
+    spaceId,
+    bytes: now.bytes - (now.replacedBytes ?? 0),
+    files: now.replacedBytes === null ? 1 : 0,
+  };
 }
 
 async function recoverRemoval(
