@@ -13,7 +13,7 @@ export interface AccessView extends Pick<SessionGrant, 'status' | 'statusText' |
 export type MountView = Pick<GrantMount, 'mountId' | 'path' | 'permissions'>;
 
 const LIST = maskOf(['list']);
-/** A mount point is no entry of the space above it: it can be neither moved nor removed. */
+/** A mount point, and a folder that leads to one, is there whatever a space holds: it can be neither moved nor removed. */
 const FIXED = maskOf(['rename', 'delete', 'rmdir']);
 
 /** The mount that serves a path: the one with the longest path that contains it; null where none does. */
@@ -22,16 +22,17 @@ export function mountAt<Mount extends MountView>(mounts: readonly Mount[], path:
   return null;
 }
 
-/** Whether a mount lies strictly below the path. */
-export function hasMountBelow(mounts: readonly MountView[], path: VirtualPath): boolean {
-  return mounts.some((mount) => mount.path !== path && isWithin(mount.path, path));
+/** Whether the path is a mount point or leads to one. */
+export function isFixed(mounts: readonly MountView[], path: VirtualPath): boolean {
+  return mounts.some((mount) => isWithin(mount.path, path));
 }
 
 /** What the mounts give at a path. A folder that only leads to mounts can be listed and nothing else. */
 export function mountPermissions(mounts: readonly MountView[], path: VirtualPath): PermissionMask {
   const mount = mountAt(mounts, path);
-  if (mount === null) return hasMountBelow(mounts, path) ? LIST : NO_PERMISSIONS;
-  return mount.path === path ? mount.permissions & ~FIXED : mount.permissions;
+  const fixed = isFixed(mounts, path);
+  if (mount === null) return fixed ? LIST : NO_PERMISSIONS;
+  return fixed ? mount.permissions & ~FIXED : mount.permissions;
 }
 
 /**
@@ -53,8 +54,8 @@ export function permissionRule(view: AccessView, permission: Permission, path: V
     const rule =
       mount === null
         ? `nothing is mounted at ${path}`
-        : mount.path === path && permits(mount.permissions, permission)
-          ? `${path} is a mount point`
+        : permits(mount.permissions, permission)
+          ? `${path} is a mount point or leads to one`
           : `the mount ${mount.path} gives ${permissionsOf(mount.permissions).join(', ') || 'nothing'}`;
     return { source: 'mount', policyId: null, rule };
   }

@@ -124,8 +124,8 @@ export function countFailure(
     nowMs,
     settings,
   );
-  // A decoy proves intent: no history of good logins excuses its source.
-  const sourceWeight = kind === 'decoy' ? settings.sourceLimit * settings.knownGoodFactor : weight;
+  // A decoy proves intent: a score that stays past the known-good limit for two half-lives, so that no history excuses it.
+  const sourceWeight = kind === 'decoy' ? settings.sourceLimit * settings.knownGoodFactor * 4 : weight;
   const source = scoreAfter(state.source, sourceWeight, settings.sourceLimit, nowMs, settings);
   const bans: NewBan[] = [];
   for (const [by, before, after] of [

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors/error-catalog.js';
 import { parentOf, type VirtualPath } from '../paths/virtual-path.js';
 import type { DecidingRule, Refusal } from './access-policy.js';
-import { type AccessView, effectivePermissions, hasMountBelow, permissionRule } from './effective-permissions.js';
+import { type AccessView, effectivePermissions, permissionRule } from './effective-permissions.js';
 import { type Permission, permits } from './permission.js';
 import { statusMask, statusSentence } from './status.js';
 
@@ -83,9 +83,6 @@ function refusesTarget(view: AccessView, access: PathAccess, newPath: VirtualPat
 
 function refusesMove(view: AccessView, access: PathAccess): PathRefusal | null {
   const { path, newPath } = access;
-  if (hasMountBelow(view.mounts, path)) {
-    return refused('access.denied', { source: 'mount', policyId: null, rule: `a mount lies below ${path}` }, false);
-  }
   const source = view.policy.ruleBelow('rename', path);
   if (source !== null) return refused('access.denied', source, false);
   if (newPath === undefined) return null;

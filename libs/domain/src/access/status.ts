@@ -1,14 +1,14 @@
 import { ALL_PERMISSIONS, type PermissionMask, maskOf } from './permission.js';
 
-/** Graded suspension of a tenant or an account; each grade takes more than the one before. */
+/** Graded suspension of a tenant or an account; each grade takes at least as much as the one before. */
 export const STATUSES = ['active', 'read_only', 'download_only', 'suspended'] as const;
 export type Status = (typeof STATUSES)[number];
 
 const MASK: Record<Status, PermissionMask> = {
   active: ALL_PERMISSIONS,
   read_only: maskOf(['list', 'download']),
-  // Links that a customer has published go on working; looking around does not.
-  download_only: maskOf(['download']),
+  // The same as read_only to the commands: who cannot list finds nothing to download. It differs in what it announces.
+  download_only: maskOf(['list', 'download']),
   suspended: 0,
 };
 

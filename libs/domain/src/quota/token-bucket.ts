@@ -39,7 +39,7 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#tokens + bytes, this.#capacity());
   }
 
-  /** A new rate for running transfers: a debt keeps its length in time, so that a cap that is lifted is felt at once. */
+  /** A new rate for running transfers: a debt keeps its length in time, which is short, instead of growing when the rate drops. */
   setRate(ratePerSecond: number, nowMs: number): void {
     this.#refill(nowMs);
     this.#tokens = this.#ratePerSecond > 0 ? this.#tokens * (ratePerSecond / this.#ratePerSecond) : 0;
