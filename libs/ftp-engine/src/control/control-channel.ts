@@ -258,7 +258,10 @@ export class ControlChannel implements ControlLink {
       if (this.#blockedAtMs !== 0) return;
       const line = this.#nextLine();
       if (line === null) {
-        if (this.#inputEnded) this.#finish(null);
+        if (this.#inputEnded) {
+          this.session.endReason ??= 'connection-closed';
+          this.#finish(null);
+        }
         return;
       }
       this.#execute(line);
