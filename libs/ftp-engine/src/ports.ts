@@ -12,6 +12,9 @@ export interface LoginAttempt {
   readonly remoteAddress: string;
   readonly tls: boolean;
   readonly implicitTls: boolean;
+  /** `TLSv1.3` and the standard cipher name; null in clear. */
+  readonly tlsVersion: string | null;
+  readonly tlsCipher: string | null;
   /** Name of a client certificate that the listener verified; null where none. */
   readonly certificateName: string | null;
   readonly signal: AbortSignal;
@@ -192,8 +195,11 @@ export interface UploadRecord {
   intend(sealed: { readonly token: string; readonly facts: TransferFacts; readonly sync: boolean }): Promise<void>;
   /** The name is switched: delta and event are settled. After it resolves the client may be told 226. */
   committed(facts: TransferFacts, delta: LedgerDelta): Promise<void>;
-  /** The upload failed; its event is recorded. */
-  failed(facts: TransferFacts): Promise<void>;
+  /**
+   * The upload failed; its event is recorded. `delta` is how the tree changed all the same (upload mode `direct`), null
+   * where it did not.
+   */
+  failed(facts: TransferFacts, delta: LedgerDelta | null): Promise<void>;
 }
 
 /** Structured log of the engine; `fields` never hold secrets. */

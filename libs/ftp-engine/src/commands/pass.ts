@@ -37,6 +37,8 @@ async function logIn({ session, arg, signal }: CommandContext, login: string): P
       remoteAddress: session.remoteAddress,
       tls: session.tls !== null,
       implicitTls: session.tls?.implicit ?? false,
+      tlsVersion: session.tls?.version ?? null,
+      tlsCipher: session.tls?.cipher ?? null,
       certificateName: null,
       signal,
     });

@@ -61,7 +61,13 @@ export function acceptTls(
   tlsSocket.once('secure', () => {
     const servername = (tlsSocket as { readonly servername?: string | false }).servername;
     onAccepted({
-      tls: { implicit, contexts, binding, version: tlsSocket.getProtocol() ?? 'TLS' },
+      tls: {
+        implicit,
+        contexts,
+        binding,
+        version: tlsSocket.getProtocol() ?? 'TLS',
+        cipher: tlsSocket.getCipher().standardName,
+      },
       servername: typeof servername === 'string' && servername !== '' ? servername.toLowerCase() : null,
       tenant,
     });

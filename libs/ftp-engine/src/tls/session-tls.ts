@@ -7,4 +7,6 @@ export interface SessionTls {
   readonly binding: TicketBinding;
   /** e.g. `TLSv1.3`. */
   readonly version: string;
+  /** Standard name of the cipher suite. */
+  readonly cipher: string;
 }
