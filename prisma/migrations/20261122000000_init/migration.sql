@@ -596,6 +596,9 @@ CREATE TRIGGER "ftp_session_ended" AFTER UPDATE ON "ftp_session" FOR EACH ROW
 CREATE TRIGGER "node_drained" AFTER UPDATE ON "node" FOR EACH ROW
   WHEN (OLD."draining" IS DISTINCT FROM NEW."draining") EXECUTE FUNCTION "notify_change"();
 
+-- Rows of the outbox wake their relay; one notification a statement, without ids.
+CREATE TRIGGER "outbox_filled" AFTER INSERT ON "outbox" FOR EACH STATEMENT EXECUTE FUNCTION "notify_change"();
+
 -- The audit log only grows.
 CREATE FUNCTION "refuse_change"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -829,11 +832,13 @@ END $$;
 -- ---------------------------------------------------------------------------------------------------------------
 -- Sessions: count and insert as one step. A cap that is null is not counted and takes no lock. Returns null, or the
 -- cap that is full: account, tenant, address (sessions of the tenant from one address).
+-- `p_row` is the new row of ftp_session as JSON.
 CREATE FUNCTION "session_open"(
-  "p_session" ftp_session, "p_account_cap" integer, "p_tenant_cap" integer, "p_address_cap" integer, "p_stale_ms" bigint
+  "p_row" jsonb, "p_account_cap" integer, "p_tenant_cap" integer, "p_address_cap" integer, "p_stale_ms" bigint
 ) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
+  p_session ftp_session := jsonb_populate_record(NULL::ftp_session, p_row);
   since timestamptz := clock_timestamp() - p_stale_ms * interval '1 millisecond';
 BEGIN
   -- Always in this order, one lock per kind, so two logins never wait for each other in a circle.

@@ -1,0 +1,119 @@
+import type { Queryable, Statement } from '../database.js';
+
+export interface NewNode {
+  /** Used where no node has the name yet. */
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface NewWorker {
+  readonly id: string;
+  readonly nodeId: string;
+  readonly slot: number;
+  readonly pid: number;
+  /** Listener and passive ports. */
+  readonly ports: Readonly<Record<string, unknown>>;
+}
+
+export interface NodeRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly draining: boolean;
+  readonly startedAt: Date;
+  readonly heartbeatAt: Date;
+  readonly workers: number;
+  readonly sessions: number;
+}
+
+const REGISTER_NODE: Statement = {
+  name: 'node_register',
+  text: `INSERT INTO node (id, name, version, started_at, heartbeat_at) VALUES ($1, $2, $3, now(), now())
+         ON CONFLICT (name) DO UPDATE SET version = excluded.version, heartbeat_at = now()
+         RETURNING id, draining`,
+};
+const REGISTER_WORKER: Statement = {
+  name: 'worker_register',
+  text: `INSERT INTO worker (id, node_id, slot, pid, ports, started_at, heartbeat_at)
+         VALUES ($1, $2, $3, $4, $5, now(), now())`,
+};
+const BEAT: Statement = {
+  name: 'worker_beat',
+  text: `WITH w AS (UPDATE worker SET heartbeat_at = now() WHERE id = $1 RETURNING node_id)
+         UPDATE node n SET heartbeat_at = now() FROM w WHERE n.id = w.node_id RETURNING n.draining`,
+};
+const REMOVE_WORKER: Statement = { name: 'worker_remove', text: 'DELETE FROM worker WHERE id = $1' };
+const PREDECESSORS: Statement = {
+  name: 'worker_predecessors',
+  text: 'SELECT id FROM worker WHERE node_id = $1 AND slot = $2 AND id <> $3',
+};
+const REAP: Statement = {
+  name: 'worker_reap',
+  text: `DELETE FROM worker WHERE heartbeat_at < now() - $1 * interval '1 millisecond' RETURNING id`,
+};
+const DRAIN: Statement = { name: 'node_drain', text: 'UPDATE node SET draining = $2 WHERE id = $1 RETURNING id' };
+const LIST: Statement = {
+  name: 'node_list',
+  text: `SELECT n.id, n.name, n.version, n.draining, n.started_at AS "startedAt", n.heartbeat_at AS "heartbeatAt",
+           (SELECT count(*) FROM worker w WHERE w.node_id = n.id) AS workers,
+           (SELECT count(*) FROM ftp_session s JOIN worker w ON w.id = s.worker_id WHERE w.node_id = n.id) AS sessions
+         FROM node n ORDER BY n.name`,
+};
+
+/** The fleet: nodes, their workers, and who is alive. */
+export class NodesRepository {
+  constructor(private readonly database: Queryable) {}
+
+  /** Nodes are known by name; one that comes back keeps its id and its draining flag. */
+  async registerNode(node: NewNode): Promise<{ readonly id: string; readonly draining: boolean }> {
+    const [row] = await this.database.rows<{ id: string; draining: boolean }>(REGISTER_NODE, [
+      node.id,
+      node.name,
+      node.version,
+    ]);
+    return row!;
+  }
+
+  async registerWorker(worker: NewWorker): Promise<void> {
+    await this.database.rows(REGISTER_WORKER, [
+      worker.id,
+      worker.nodeId,
+      worker.slot,
+      worker.pid,
+      JSON.stringify(worker.ports),
+    ]);
+  }
+
+  /** Null where the worker has been taken for dead and removed: it must register again. */
+  async beat(workerId: string): Promise<{ readonly draining: boolean } | null> {
+    const [row] = await this.database.rows<{ draining: boolean }>(BEAT, [workerId]);
+    return row ?? null;
+  }
+
+  /** Earlier processes of a slot that have not signed off. */
+  async predecessors(worker: NewWorker): Promise<string[]> {
+    const rows = await this.database.rows<{ id: string }>(PREDECESSORS, [worker.nodeId, worker.slot, worker.id]);
+    return rows.map(({ id }) => id);
+  }
+
+  /** A worker that ends; its session rows go with it, its leases do not. */
+  async removeWorker(workerId: string): Promise<void> {
+    await this.database.rows(REMOVE_WORKER, [workerId]);
+  }
+
+  /** Remove workers without a heartbeat for `staleMs`, with their session rows; resolves to their ids. */
+  async reapWorkers(staleMs: number): Promise<string[]> {
+    const rows = await this.database.rows<{ id: string }>(REAP, [staleMs]);
+    return rows.map(({ id }) => id);
+  }
+
+  /** Resolves to whether there is such a node. */
+  async setDraining(nodeId: string, draining: boolean): Promise<boolean> {
+    return (await this.database.rows(DRAIN, [nodeId, draining])).length === 1;
+  }
+
+  list(): Promise<NodeRecord[]> {
+    return this.database.rows<NodeRecord>(LIST);
+  }
+}
