@@ -3,7 +3,7 @@ import type { GrantMount, SpaceBackend, VirtualPath } from '@quayside/domain';
 import type { StorageResolver } from '@quayside/ftp-engine';
 import { LocalBackend, type StorageBackend } from '@quayside/storage';
 
-/** Open spaces kept per worker; beyond it the one that was used least recently is closed when nothing uses it. */
+/** Open spaces kept per worker; beyond it the one that was used least recently gives its descriptors back. */
 const MAX_OPEN_SPACES = 4096;
 
 /**
@@ -11,38 +11,37 @@ const MAX_OPEN_SPACES = 4096;
  * safe, and it holds the descriptors that make opening a file cheap.
  */
 export class SpaceBackends implements StorageResolver {
-  readonly #open = new Map<string, StorageBackend>();
+  private readonly open = new Map<string, StorageBackend>();
 
   constructor(private readonly storageRoot: string) {}
 
-  backendFor(mount: GrantMount): StorageBackend {
+  backendFor(mount: Pick<GrantMount, 'backend' | 'subpath'>): StorageBackend {
     return this.forSpace(mount.backend, mount.subpath);
   }
 
-  /** The same by the space's own location, for recovery and upkeep. */
-  forSpace(space: SpaceBackend, subpath: VirtualPath): StorageBackend {
+  private forSpace(space: SpaceBackend, subpath: VirtualPath): StorageBackend {
     const key = `${space.root}\0${subpath}`;
-    let backend = this.#open.get(key);
-    if (backend !== undefined) {
-      this.#open.delete(key);
+    let backend = this.open.get(key);
+    if (backend === undefined) {
+      const whole = LocalBackend.open({ folder: join(this.storageRoot, space.root) });
+      backend = subpath === '/' ? whole : whole.enter(subpath);
+      this.closeOldest();
     } else {
-      backend = new LocalBackend({ root: join(this.storageRoot, space.root), subpath });
-      this.#forgetOldest();
+      this.open.delete(key);
     }
-    this.#open.set(key, backend);
+    this.open.set(key, backend);
     return backend;
   }
 
-  async close(): Promise<void> {
-    const backends = [...this.#open.values()];
-    this.#open.clear();
-    await Promise.all(backends.map((backend) => backend.close()));
+  close(): void {
+    for (const backend of this.open.values()) backend.close();
+    this.open.clear();
   }
 
-  #forgetOldest(): void {
-    if (this.#open.size < MAX_OPEN_SPACES) return;
-    const [key, oldest] = this.#open.entries().next().value!;
-    this.#open.delete(key);
-    void oldest.close();
+  private closeOldest(): void {
+    if (this.open.size < MAX_OPEN_SPACES) return;
+    const [key, oldest] = this.open.entries().next().value!;
+    this.open.delete(key);
+    oldest.close();
   }
 }

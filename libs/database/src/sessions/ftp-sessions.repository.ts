@@ -31,6 +31,13 @@ export interface SessionBeat {
 }
 
 const OPEN: Statement = { name: 'session_open', text: 'SELECT session_open($1, $2, $3, $4, $5) AS full' };
+const OPEN_MANY: Statement = {
+  name: 'session_open_many',
+  text: `
+    INSERT INTO ftp_session SELECT (r.s).* FROM (
+      SELECT jsonb_populate_record(NULL::ftp_session, value) AS s FROM jsonb_array_elements($1::jsonb)) r
+    ON CONFLICT (id) DO NOTHING`,
+};
 const CLOSE: Statement = { name: 'session_close', text: 'DELETE FROM ftp_session WHERE id = ANY ($1::uuid[])' };
 // The last join makes sessions known whose row is gone: swept after an outage, or deleted by an admin.
 const BEAT: Statement = {
@@ -61,28 +68,19 @@ export class FtpSessionsRepository {
    * renewed for `staleMs` do not count: their worker is dead.
    */
   async open(session: NewFtpSession, caps: SessionCaps, staleMs: number): Promise<keyof SessionCaps | null> {
-    const row = {
-      id: session.id,
-      worker_id: session.workerId,
-      tenant_id: session.tenantId,
-      account_id: session.accountId,
-      username: session.username,
-      remote_address: session.remoteAddress,
-      protocol: session.protocol,
-      tls_version: session.tlsVersion,
-      tls_cipher: session.tlsCipher,
-      client_name: session.clientName,
-      opened_at: session.openedAt,
-      seen_at: new Date(),
-    };
     const [result] = await this.database.rows<{ full: keyof SessionCaps | null }>(OPEN, [
-      JSON.stringify(row),
+      JSON.stringify(rowOf(session)),
       caps.account,
       caps.tenant,
       caps.address,
       staleMs,
     ]);
     return result!.full;
+  }
+
+  /** Sessions that no cap counts, written behind their logins; those that are there already stay as they are. */
+  async openMany(sessions: readonly NewFtpSession[]): Promise<void> {
+    await this.database.rows(OPEN_MANY, [JSON.stringify(sessions.map(rowOf))]);
   }
 
   async close(ids: readonly string[]): Promise<void> {
@@ -103,4 +101,21 @@ export class FtpSessionsRepository {
     const rows = await this.database.rows<{ id: string }>(REAP, [staleMs]);
     return rows.map(({ id }) => id);
   }
+}
+
+function rowOf(session: NewFtpSession): Record<string, unknown> {
+  return {
+    id: session.id,
+    worker_id: session.workerId,
+    tenant_id: session.tenantId,
+    account_id: session.accountId,
+    username: session.username,
+    remote_address: session.remoteAddress,
+    protocol: session.protocol,
+    tls_version: session.tlsVersion,
+    tls_cipher: session.tlsCipher,
+    client_name: session.clientName,
+    opened_at: session.openedAt,
+    seen_at: new Date(),
+  };
 }

@@ -1,0 +1,90 @@
+import type { LoginCredential, LoginRecord } from '@quayside/database';
+import {
+  DomainError,
+  evaluateLogin,
+  type FailureKind,
+  loginError,
+  parseLoginName,
+  type SessionGrant,
+} from '@quayside/domain';
+import type { Authenticator, LoginAttempt, Log } from '@quayside/ftp-engine';
+import type { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
+import type { SessionDirectory } from '../sessions/session-directory.js';
+import type { AccountDirectory } from './account-directory.js';
+import type { LoginThrottle } from './login-throttle.js';
+import { grantOf, loginFacts } from './session-grants.js';
+
+export interface FtpAuthenticatorParts {
+  readonly accounts: AccountDirectory;
+  readonly hasher: PasswordHasher;
+  readonly verified: VerifiedPasswords;
+  readonly throttle: LoginThrottle;
+  readonly sessions: SessionDirectory;
+  readonly log: Log;
+  readonly nowMs?: () => number;
+}
+
+/**
+ * Who is it, and may they come in: throttle → account → password → policy → place among the sessions. Every refusal
+ * takes a hash's time and reads the same (RFC 2577 §7); the true reason is in the error's code, for log and event.
+ */
+export class FtpAuthenticator implements Authenticator {
+  private readonly nowMs: () => number;
+
+  constructor(private readonly parts: FtpAuthenticatorParts) {
+    this.nowMs = parts.nowMs ?? Date.now;
+  }
+
+  async authenticate(attempt: LoginAttempt): Promise<SessionGrant> {
+    const { throttle, hasher } = this.parts;
+    const { login, remoteAddress, password, signal } = attempt;
+    throttle.admit(login, remoteAddress);
+    const record = await this.find(attempt);
+    if (record === null) {
+      await hasher.verifyNothing(password, signal);
+      return this.refuse(attempt, 'unknown-account');
+    }
+    const credential = await this.verify(record, attempt);
+    if (credential === null) return this.refuse(attempt, 'wrong-password');
+    const visit = { address: remoteAddress, tls: attempt.tls, atMs: this.nowMs() };
+    const decision = evaluateLogin(loginFacts(record, credential, visit));
+    if (!decision.ok) throw loginError(decision);
+    const grant = grantOf(record, credential);
+    await this.parts.sessions.open(attempt, grant);
+    throttle.succeeded(login, remoteAddress);
+    return grant;
+  }
+
+  /** The account that the login name, or HOST and SNI with it, mean; null where they mean nobody. */
+  private async find(attempt: LoginAttempt): Promise<LoginRecord | null> {
+    const name = parseLoginName(attempt.login);
+    if (name === null) return null;
+    const tenant = name.tenant ?? attempt.hostTenant;
+    if (tenant === null) return null;
+    const record = await this.parts.accounts.find({ username: name.username, tenant });
+    // A suffix that contradicts HOST or SNI means nobody.
+    const contradicts = attempt.hostTenant !== null && record !== null && record.tenant.slug !== attempt.hostTenant;
+    return contradicts ? null : record;
+  }
+
+  /** The credential that the password proves; null where it proves none. */
+  private async verify(record: LoginRecord, attempt: LoginAttempt): Promise<LoginCredential | null> {
+    const { hasher, verified } = this.parts;
+    const { password, signal } = attempt;
+    const remembered = record.credentials.find(({ id, hash }) => verified.has(id, hash, password));
+    if (remembered !== undefined) return remembered;
+    for (const credential of record.credentials) {
+      if (!(await hasher.verify(password, credential.hash, signal))) continue;
+      verified.add(credential.id, credential.hash, password);
+      return credential;
+    }
+    if (record.credentials.length === 0) await hasher.verifyNothing(password, signal);
+    return null;
+  }
+
+  /** The session holds the reply back; what counts here is the score. */
+  private refuse(attempt: LoginAttempt, kind: FailureKind): never {
+    this.parts.throttle.failed(attempt.login, attempt.remoteAddress, kind);
+    throw new DomainError('auth.failed');
+  }
+}

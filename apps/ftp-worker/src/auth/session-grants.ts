@@ -1,0 +1,82 @@
+import type { LoginCredential, LoginRecord } from '@quayside/database';
+import {
+  type AccessPolicy,
+  type CredentialLimits,
+  effectiveStatus,
+  type LoginFacts,
+  loginNameOf,
+  maskOf,
+  mergePolicies,
+  parsePath,
+  restrictToCredential,
+  type SessionGrant,
+  type Visit,
+} from '@quayside/domain';
+
+/** The policy of a record, merged and compiled once: it is asked for by every login and every reload. */
+const compiled = new WeakMap<LoginRecord, AccessPolicy>();
+
+export function policyOf(record: LoginRecord): AccessPolicy {
+  let policy = compiled.get(record);
+  if (policy === undefined) {
+    policy = mergePolicies(record.policies);
+    compiled.set(record, policy);
+  }
+  return policy;
+}
+
+/** What `evaluateLogin` and `mayContinue` decide by. */
+export function loginFacts(record: LoginRecord, credential: LoginCredential, attempt: Visit): LoginFacts {
+  return {
+    tenant: record.tenant,
+    account: record.account,
+    credential: limitsOf(credential),
+    policy: policyOf(record),
+    attempt,
+  };
+}
+
+/** What a session of the account may do, as one value. */
+export function grantOf(record: LoginRecord, credential: LoginCredential): SessionGrant {
+  const { tenant, account } = record;
+  const status = effectiveStatus(tenant, account);
+  return {
+    tenantId: tenant.id,
+    tenantSlug: tenant.slug,
+    accountId: account.id,
+    username: account.username,
+    login: loginNameOf(account.username, tenant.slug),
+    credentialId: credential.id,
+    version: versionOf(record),
+    status: status.status,
+    statusText: status.text,
+    mounts: record.mounts
+      .map((mount) => ({
+        mountId: mount.id,
+        spaceId: mount.spaceId,
+        path: parsePath(mount.path),
+        subpath: parsePath(mount.subpath),
+        permissions: maskOf(mount.permissions),
+        backend: { kind: mount.backend, root: mount.root },
+      }))
+      .toSorted((a, b) => b.path.length - a.path.length),
+    policy: restrictToCredential(policyOf(record), limitsOf(credential)),
+  };
+}
+
+/** Changes whenever anything that a grant is made of changes. */
+export function versionOf(record: LoginRecord): string {
+  const policies = record.policies.map(({ policyId, version }) => `${policyId}:${version}`).join(',');
+  const mounts = record.mounts.map(({ id, path, permissions }) => `${id}:${path}:${permissions.join('+')}`).join(',');
+  return `${record.tenant.version}/${record.account.version}/${policies}/${mounts}`;
+}
+
+function limitsOf(credential: LoginCredential): CredentialLimits {
+  return {
+    expiresAtMs: credential.expiresAtMs,
+    addresses: credential.addresses,
+    pathPrefix: credential.pathPrefix === null ? null : parsePath(credential.pathPrefix),
+    readOnly: credential.readOnly,
+    tlsOnly: credential.tlsOnly,
+  };
+}

@@ -1,0 +1,162 @@
+import type { NewFtpSession, SessionBeat, SessionCaps } from '@quayside/database';
+import { DomainError, type SessionGrant } from '@quayside/domain';
+import type { Log, LoginAttempt, SessionView } from '@quayside/ftp-engine';
+
+/** Writes of the directory; FtpSessionsRepository is one. */
+export interface SessionStore {
+  open(session: NewFtpSession, caps: SessionCaps, staleMs: number): Promise<keyof SessionCaps | null>;
+  openMany(sessions: readonly NewFtpSession[]): Promise<void>;
+  close(ids: readonly string[]): Promise<void>;
+  beat(
+    workerId: string,
+    beats: readonly SessionBeat[],
+  ): Promise<readonly { readonly id: string; readonly endReason: string | null; readonly gone: boolean }[]>;
+}
+
+export interface SessionDirectoryOptions {
+  readonly store: SessionStore;
+  readonly workerId: string;
+  readonly log: Log;
+}
+
+/** Sessions whose worker was silent for this long do not count against caps. */
+export const SESSION_STALE_MS = 60_000;
+/** How long a first change waits for company: a login storm becomes a few statements. */
+const LINGER_MS = 25;
+const RETRY_MS = 2_000;
+
+/**
+ * This worker's part of the list of live sessions. Where a cap counts, the row is written before the login is answered;
+ * elsewhere rows are written behind, many at a time, and a lost database costs the list and not the login.
+ */
+export class SessionDirectory {
+  private readonly live = new Map<string, NewFtpSession>();
+  private readonly unwritten = new Set<string>();
+  private readonly written = new Set<string>();
+  private readonly closed = new Set<string>();
+  private readonly shown = new Map<string, string>();
+  private timer: NodeJS.Timeout | null = null;
+  private writing: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(private readonly options: SessionDirectoryOptions) {}
+
+  /** Throws `session.limit` where a cap is full, `database.unavailable` where a cap cannot be counted. */
+  async open(attempt: LoginAttempt, grant: SessionGrant): Promise<void> {
+    const session: NewFtpSession = {
+      id: attempt.sessionId,
+      workerId: this.options.workerId,
+      tenantId: grant.tenantId,
+      accountId: grant.accountId,
+      username: grant.username,
+      remoteAddress: attempt.remoteAddress,
+      protocol: attempt.tls ? 'ftps' : 'ftp',
+      tlsVersion: attempt.tlsVersion,
+      tlsCipher: attempt.tlsCipher,
+      clientName: null,
+      openedAt: new Date(),
+    };
+    const { sessions, sessionsPerAddress } = grant.policy.caps;
+    this.live.set(session.id, session);
+    if (sessions === undefined && sessionsPerAddress === undefined) {
+      this.unwritten.add(session.id);
+      this.schedule(LINGER_MS);
+      return;
+    }
+    const caps = { account: sessions ?? null, tenant: null, address: sessionsPerAddress ?? null };
+    try {
+      if ((await this.options.store.open(session, caps, SESSION_STALE_MS)) !== null) {
+        throw new DomainError('session.limit');
+      }
+    } catch (error) {
+      this.live.delete(session.id);
+      throw error;
+    }
+    this.written.add(session.id);
+    // The client may have left while we asked.
+    if (!this.live.has(session.id)) this.close(session.id);
+  }
+
+  /** The session is over, whether or not it was ever in. */
+  close(id: string): void {
+    this.live.delete(id);
+    this.shown.delete(id);
+    this.unwritten.delete(id);
+    if (!this.written.delete(id)) return;
+    this.closed.add(id);
+    this.schedule(LINGER_MS);
+  }
+
+  /**
+   * Sessions are alive and do this. With `all`, every row is renewed, else only those whose activity has changed.
+   * Resolves to the sessions that an admin has asked to end.
+   */
+  async beat(views: readonly SessionView[], all: boolean): Promise<{ readonly id: string; readonly reason: string }[]> {
+    const beats: SessionBeat[] = [];
+    for (const { id, clientName, transfer } of views) {
+      if (!this.written.has(id)) continue;
+      const activity =
+        transfer === null ? null : { ...transfer, startedAt: new Date(transfer.startedAtMs).toISOString() };
+      const text = JSON.stringify([clientName, activity]);
+      if (!all && (this.shown.get(id) ?? '[null,null]') === text) continue;
+      this.shown.set(id, text);
+      beats.push({ id, clientName, activity });
+    }
+    const answers = await this.options.store.beat(this.options.workerId, beats);
+    for (const { id, gone } of answers) if (gone) this.writeAgain(id);
+    return answers.flatMap(({ id, endReason }) => (endReason === null ? [] : [{ id, reason: endReason }]));
+  }
+
+  /** This worker was taken for dead and its rows were removed: all sessions are written again. */
+  writeAllAgain(): void {
+    for (const id of this.live.keys()) this.writeAgain(id);
+  }
+
+  /** Writes what waits, once; then nothing more. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.writing;
+    await this.write().catch(() => undefined);
+  }
+
+  private writeAgain(id: string): void {
+    this.written.delete(id);
+    this.shown.delete(id);
+    if (!this.live.has(id)) return;
+    this.unwritten.add(id);
+    this.schedule(LINGER_MS);
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.timer !== null || this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.writing = this.writing.then(() => this.write()).catch((error: unknown) => this.retry(error));
+    }, delayMs);
+    this.timer.unref();
+  }
+
+  private retry(error: unknown): void {
+    this.options.log.warn('the list of live sessions cannot be written; trying again', { error: String(error) });
+    this.schedule(RETRY_MS);
+  }
+
+  private async write(): Promise<void> {
+    const opened = [...this.unwritten];
+    const closed = [...this.closed];
+    if (opened.length > 0) {
+      await this.options.store.openMany(opened.map((id) => this.live.get(id)!));
+      for (const id of opened) {
+        // It may have been closed while we wrote: then its row goes again.
+        if (this.unwritten.delete(id)) this.written.add(id);
+        else this.closed.add(id);
+      }
+    }
+    if (closed.length > 0) {
+      await this.options.store.close(closed);
+      for (const id of closed) this.closed.delete(id);
+    }
+    if (this.unwritten.size > 0 || this.closed.size > 0) this.schedule(LINGER_MS);
+  }
+}
