@@ -112,7 +112,7 @@ export class FtpEngine {
     this.#draining = true;
     for (const frame of this.#frames) frame.closeListener();
     for (const channel of this.#channels.values()) {
-      if (!channel.transferring) this.#endChannel(channel, DRAINING);
+      if (!channel.transferring) void this.#endChannel(channel, DRAINING);
       else channel.endWhenIdle(421, DRAINING.text, DRAINING.reason);
     }
     let timer: NodeJS.Timeout | undefined;
@@ -128,7 +128,7 @@ export class FtpEngine {
   async stop(): Promise<void> {
     this.#draining = true;
     for (const frame of this.#frames) frame.closeListener();
-    for (const channel of this.#channels.values()) this.#endChannel(channel, STOPPING);
+    for (const channel of this.#channels.values()) void this.#endChannel(channel, STOPPING);
     await this.#empty();
     if (this.#clock !== null) clearInterval(this.#clock);
     this.#clock = null;

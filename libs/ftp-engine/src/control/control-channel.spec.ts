@@ -115,6 +115,21 @@ async function codes(client: RawFtpClient, count: number): Promise<number[]> {
   return found;
 }
 
+/** A command that throws, at once or later. */
+function failing(directive: string, error: unknown, later: boolean): CommandDefinition {
+  return defineCommand({
+    directive,
+    syntax: '',
+    description: '',
+    rfc: '',
+    replyCodes: { 'path.not-found': 450 },
+    handler: () => {
+      if (later) return Promise.reject(error);
+      throw error;
+    },
+  });
+}
+
 describe('the control channel', () => {
   it('answers pipelined commands in order, in one write', async () => {
     const { client } = await open([]);
@@ -212,14 +227,11 @@ describe('the control channel', () => {
     client.write('SLOW\r\n');
     const run = await slow.run();
     expect((await client.reply()).code).toBe(150);
-    let isClosed = false;
-    void closed.then(() => {
-      isClosed = true;
-    });
+    const pending = Symbol('pending');
     client.socket.destroy();
     await once(run.context.signal, 'abort');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(isClosed).toBe(false);
+    const soon = new Promise((resolve) => setTimeout(resolve, 20, pending));
+    expect(await Promise.race([closed, soon])).toBe(pending);
     run.finish(DONE);
     await closed;
     expect(session.endReason).toBe('connection-closed');
@@ -257,18 +269,6 @@ describe('the control channel', () => {
   });
 
   it('answers errors of the table with their codes and bugs with 451, and stays open', async () => {
-    const failing = (directive: string, error: unknown, later: boolean) =>
-      defineCommand({
-        directive,
-        syntax: '',
-        description: '',
-        rfc: '',
-        replyCodes: { 'path.not-found': 450 },
-        handler: () => {
-          if (later) return Promise.reject(error);
-          throw error;
-        },
-      });
     const { client, ports } = await open([
       failing('AAAA', new DomainError('path.busy'), false),
       failing('BBBB', new DomainError('path.not-found'), true),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { encodeName } from '@quayside/storage';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { LineReader, OVERLONG } from './line-reader.js';
 
 const CAP = 64;

@@ -45,7 +45,9 @@ export class FtpSrvFrame {
     // A client may close its sending side and still wait for replies; the control channel decides when to close.
     (server as { allowHalfOpen?: boolean }).allowHalfOpen = true;
     server.on('connection', handlers.onConnection);
-    (this.#server as unknown as EventEmitter).on('server-error', ({ error }: { error: Error }) => handlers.onError(error));
+    (this.#server as unknown as EventEmitter).on('server-error', ({ error }: { error: Error }) =>
+      handlers.onError(error),
+    );
     // Its own would leave a timer that holds the connection for a second.
     this.#server.disconnectClient = (id: string) => {
       delete this.#server.connections[id];
@@ -95,14 +97,10 @@ export class FtpSrvFrame {
   }
 
   /** No more connections; open ones stay. Idempotent. */
-  closeListener(): Promise<void> {
-    return new Promise((resolve) => {
-      if (!this.netServer.listening) return resolve();
-      this.#server.emit('closing');
-      // net.Server's callback waits for open connections too; `listening` is false at once.
-      this.netServer.close();
-      resolve();
-    });
+  closeListener(): void {
+    if (!this.netServer.listening) return;
+    this.#server.emit('closing');
+    this.netServer.close();
   }
 
   /** After the last connection ended. */

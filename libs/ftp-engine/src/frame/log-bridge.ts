@@ -12,9 +12,10 @@ export interface FrameLog {
   readonly error: Write;
 }
 
+const drop: Write = () => {};
+
 /** What ftp-srv has to say is about itself, not about sessions: errors become warnings of ours, the rest is dropped. */
 export function bridgeLog(log: Log): FrameLog {
-  const drop: Write = () => {};
   const frame: FrameLog = {
     child: () => frame,
     trace: drop,

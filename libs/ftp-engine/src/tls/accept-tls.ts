@@ -30,33 +30,19 @@ export function acceptTls(
   const implicit = session.listener.tls === 'implicit';
   let contexts = own;
   let tenant: TenantHost | null = null;
-  const findContext = (servername: string, done: (error: Error | null, context?: SecureContext) => void): void => {
-    session.engine.ports.tenants.find(servername).then(
-      (found) => {
-        tenant = found;
-        try {
-          if (found !== null && found.certificate !== null) contexts = certificates.ofTenant(found.certificate);
-          done(null, contexts.contextFor('control', binding));
-        } catch (error) {
-          session.engine.ports.log.error('the certificate of a tenant cannot be used', {
-            servername,
-            tenant: found?.slug,
-            error,
-          });
-          contexts = own;
-          done(null, own.contextFor('control', binding));
-        }
-      },
-      (error: unknown) => {
-        session.engine.ports.log.warn('no tenant could be looked up for a TLS server name', { servername, error });
-        done(null, own.contextFor('control', binding));
-      },
-    );
+  const chooseByName = async (servername: string, done: SniDone): Promise<void> => {
+    const found = await findTenant(session, servername);
+    tenant = found;
+    contexts = contextsOf(found, session, certificates) ?? own;
+    // The context is bound to this session's tickets and taken in the same turn.
+    done(null, contexts.contextFor('control', binding));
   };
   const tlsSocket = new TLSSocket(socket, {
     isServer: true,
     secureContext: own.contextFor('control', binding),
-    ...(session.engine.options.tenants ? { SNICallback: findContext } : {}),
+    ...(session.engine.options.tenants
+      ? { SNICallback: (servername: string, done: SniDone) => void chooseByName(servername, done) }
+      : {}),
   });
   tlsSocket.once('secure', () => {
     const servername = (tlsSocket as { readonly servername?: string | false }).servername;
@@ -73,4 +59,31 @@ export function acceptTls(
     });
   });
   return tlsSocket;
+}
+
+type SniDone = (error: Error | null, context?: SecureContext) => void;
+
+async function findTenant(session: Session, servername: string): Promise<TenantHost | null> {
+  const { tenants, log } = session.engine.ports;
+  try {
+    return await tenants.find(servername.toLowerCase());
+  } catch (error) {
+    log.warn('no tenant could be looked up for a TLS server name', { servername, error });
+    return null;
+  }
+}
+
+/** Null where the listener's own certificate serves the name. */
+function contextsOf(
+  tenant: TenantHost | null,
+  session: Session,
+  certificates: CertificateStore,
+): CertificateContexts | null {
+  if (tenant?.certificate == null) return null;
+  try {
+    return certificates.ofTenant(tenant.certificate);
+  } catch (error) {
+    session.engine.ports.log.error('the certificate of a tenant cannot be used', { tenant: tenant.slug, error });
+    return null;
+  }
 }

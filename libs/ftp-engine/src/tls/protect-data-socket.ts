@@ -34,7 +34,6 @@ export function protectDataSocket(session: Session, socket: Socket, signal: Abor
         reject(error);
       }
     };
-    const failed = (cause: unknown): Error => new DomainError('data.tls-failed', { cause });
     const onError = (error: Error): void => settle(failed(error));
     const onClose = (): void => settle(failed(new Error('closed during the handshake')));
     const onAbort = (): void => settle(signal.reason as Error);
@@ -54,6 +53,10 @@ export function protectDataSocket(session: Session, socket: Socket, signal: Abor
     tlsSocket.on('secure', onSecure).on('close', onClose).on('error', onError).on('_tlsError', onError);
     signal.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+function failed(cause: unknown): DomainError {
+  return new DomainError('data.tls-failed', { cause });
 }
 
 /** Policy over the engine's default. */
