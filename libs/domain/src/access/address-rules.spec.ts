@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { blockContains, compileAddressRules, parseAddress, parseBlock, sourceOf } from './address-rules.js';
 
 const refuses = (rules: Parameters<typeof compileAddressRules>[0], address: string) =>

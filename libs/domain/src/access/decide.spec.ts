@@ -200,14 +200,14 @@ describe('decide', () => {
   });
 });
 
-describe('an open session', () => {
-  const facts = (over: Partial<AccessSubject> = {}, rules: PolicyRules = {}) => ({
-    ...aSubject(rules, over),
-    credential: null,
-    credentialStands: true,
-    attempt: { address: '192.0.2.1', tls: true, atMs },
-  });
+const facts = (over: Partial<AccessSubject> = {}, rules: PolicyRules = {}) => ({
+  ...aSubject(rules, over),
+  credential: null,
+  credentialStands: true,
+  attempt: { address: '192.0.2.1', tls: true, atMs },
+});
 
+describe('an open session', () => {
   it('goes on exactly while its login would be let in', () => {
     expect(mayContinue(facts())).toEqual({ ok: true });
     expect(mayContinue(facts({ account: account('read_only') }))).toEqual({ ok: true });

@@ -11,6 +11,12 @@ const level = (source: PolicySource, rules: PolicyRules): PolicyLevel => ({
   policyId: `${source}-policy`,
   rules,
 });
+const window = (from: string, to: string) => ({
+  days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const,
+  from,
+  to,
+  timeZone: 'UTC',
+});
 const visit = { address: '192.0.2.1', tls: true, atMs: Date.parse('2026-06-15T12:00:00Z') };
 
 describe('merged policies', () => {
@@ -73,12 +79,6 @@ describe('merged policies', () => {
   });
 
   it('need every level to be open, and know when that changes', () => {
-    const window = (from: string, to: string) => ({
-      days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const,
-      from,
-      to,
-      timeZone: 'UTC',
-    });
     const policy = mergePolicies([
       level('tenant', { times: [window('08:00', '18:00')], expiresAt: '2026-06-15T13:30:00Z' }),
       level('account', { times: [window('12:00', '13:00'), window('20:00', '21:00')] }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { compilePathRules, compilePattern, pathPatternFault, segmentsOf } from './path-rules.js';
 import { ALL_PERMISSIONS, type Permission, PERMISSIONS, permissionsOf, permits } from './permission.js';
 import type { PathRule } from './policy-rules.js';
