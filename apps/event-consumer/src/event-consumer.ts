@@ -1,0 +1,109 @@
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Config } from '@quayside/config';
+import {
+  Database,
+  EventLogWriter,
+  FtpSessionsRepository,
+  NodesRepository,
+  Notifications,
+  OutboxRepository,
+  QuotaLedgerRepository,
+  UpkeepRepository,
+} from '@quayside/database';
+import type { AppLog, Metrics } from '@quayside/observability';
+import { openQueue, type EventWorker } from '@quayside/queue';
+import { EventApplier } from './event-applier.js';
+import { OutboxRelay } from './outbox/outbox-relay.js';
+import { project } from './projections/index.js';
+import { APP_CONFIG, APP_LOG, APP_METRICS } from './tokens.js';
+import { upkeepJobs } from './upkeep/upkeep-jobs.js';
+import { UpkeepScheduler } from './upkeep/upkeep-scheduler.js';
+
+/** How long a running batch may take when the process is asked to end. */
+const GRACE_MS = 10_000;
+/** After the database was away, workers get this long to renew sessions and leases before anything is reaped. */
+const SETTLE_MS = 120_000;
+
+/** Queue and outbox into the log, and the upkeep of the database, for as long as the app runs. */
+@Injectable()
+export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stopping = new AbortController();
+  private readonly worker: EventWorker;
+  private readonly relay: OutboxRelay;
+  private readonly upkeep: UpkeepScheduler;
+  private readonly notifications: Notifications;
+  private settledAtMs = performance.now() + SETTLE_MS;
+
+  constructor(
+    @Inject(APP_CONFIG) config: Config,
+    @Inject(APP_LOG) log: AppLog,
+    @Inject(APP_METRICS) metrics: Metrics,
+    @Inject(Database) database: Database,
+  ) {
+    const writer = new EventLogWriter(database);
+    const upkeep = new UpkeepRepository(database);
+    const applier = new EventApplier({
+      eventLog: { applyEvents: (events) => writer.applyEvents(events.map(project)) },
+      log,
+      metrics,
+      signal: this.stopping.signal,
+    });
+    const apply = (events: readonly unknown[]): Promise<void> => applier.apply(events);
+    const url = databaseUrl(config);
+    this.worker = openQueue({ url: config.queue.url ?? url, role: 'quayside_consumer', log }).worker({ apply });
+    this.relay = new OutboxRelay({ outbox: new OutboxRepository(database), apply, log });
+    this.upkeep = new UpkeepScheduler({
+      jobs: upkeepJobs({
+        eventLog: writer,
+        quota: new QuotaLedgerRepository(database),
+        nodes: new NodesRepository(database),
+        sessions: new FtpSessionsRepository(database),
+        upkeep,
+        settled: () => performance.now() >= this.settledAtMs,
+      }),
+      exclusively: (name, work) => upkeep.exclusively(name, work),
+      log,
+    });
+    this.notifications = new Notifications({
+      url,
+      applicationName: 'quayside consumer notifications',
+      onChange: ({ table }) => {
+        if (table === 'outbox') this.relay.wake();
+      },
+      onGap: () => {
+        this.settledAtMs = performance.now() + SETTLE_MS;
+        this.relay.wake();
+      },
+      onWarning: (message, cause) => log.warn(message, { error: cause }),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.worker.start();
+    this.relay.start();
+    this.upkeep.start();
+    this.notifications.start();
+  }
+
+  /** Before the database closes: a batch under way is finished, what is left is delivered again. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const waiting = setTimeout(() => this.stopping.abort(), GRACE_MS);
+    try {
+      await Promise.all([
+        this.notifications.close(),
+        this.upkeep.stop(),
+        this.relay.stop(),
+        this.worker.close(GRACE_MS),
+      ]);
+    } finally {
+      clearTimeout(waiting);
+      this.stopping.abort();
+    }
+  }
+}
+
+/** The apps get their database from the installation around them; only the standalone app may leave it out. */
+export function databaseUrl(config: Config): string {
+  if (config.database.url === undefined) throw new Error('DATABASE_URL is not set');
+  return config.database.url;
+}

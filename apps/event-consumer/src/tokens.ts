@@ -1,0 +1,3 @@
+export const APP_CONFIG = Symbol('APP_CONFIG');
+export const APP_LOG = Symbol('APP_LOG');
+export const APP_METRICS = Symbol('APP_METRICS');

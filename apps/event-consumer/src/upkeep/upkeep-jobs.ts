@@ -1,0 +1,71 @@
+import type {
+  EventLogWriter,
+  FtpSessionsRepository,
+  NodesRepository,
+  QuotaLedgerRepository,
+  UpkeepRepository,
+} from '@quayside/database';
+import type { UpkeepJob } from './upkeep-scheduler.js';
+
+export interface UpkeepRepositories {
+  readonly eventLog: EventLogWriter;
+  readonly quota: QuotaLedgerRepository;
+  readonly nodes: NodesRepository;
+  readonly sessions: FtpSessionsRepository;
+  readonly upkeep: UpkeepRepository;
+  /** False for a while after the database was away: the workers have not had the time to say that they live. */
+  readonly settled: () => boolean;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Workers beat every few seconds. */
+const WORKER_STALE_MS = MINUTE_MS;
+const SESSION_STALE_MS = 2 * MINUTE_MS;
+const MONTHS_AHEAD = 3;
+const LEDGER_ENTRY_DAYS = 90;
+const PRUNE_ROWS = 5_000;
+const SWEEP_LEASES = 500;
+
+export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
+  const { eventLog, quota, nodes, sessions, upkeep, settled } = repositories;
+  return [
+    {
+      name: 'partitions',
+      everyMs: DAY_MS / 4,
+      atStart: true,
+      run: () => eventLog.ensurePartitions(MONTHS_AHEAD),
+    },
+    {
+      name: 'workers',
+      everyMs: MINUTE_MS / 2,
+      run: async () => (settled() ? (await nodes.reapWorkers(WORKER_STALE_MS)).length : 0),
+    },
+    {
+      name: 'sessions',
+      everyMs: MINUTE_MS / 2,
+      run: async () => (settled() ? (await sessions.reap(SESSION_STALE_MS)).length : 0),
+    },
+    {
+      name: 'leases',
+      everyMs: MINUTE_MS / 2,
+      run: async (signal) =>
+        settled() ? untilEmpty(signal, SWEEP_LEASES, async () => (await quota.sweep(SWEEP_LEASES)).length) : 0,
+    },
+    {
+      name: 'ledger-entries',
+      everyMs: DAY_MS / 24,
+      run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => upkeep.pruneLedgerEntries(LEDGER_ENTRY_DAYS, PRUNE_ROWS)),
+    },
+  ];
+}
+
+/** In steps, so that no statement holds many locks for long. */
+async function untilEmpty(signal: AbortSignal, step: number, run: () => Promise<number>): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const count = await run();
+    total += count;
+    if (count < step || signal.aborted) return total;
+  }
+}
