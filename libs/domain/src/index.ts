@@ -24,6 +24,7 @@ export * from './access/path-access.js';
 export * from './access/login-policy.js';
 export * from './access/session-policy.js';
 export * from './access/decide.js';
+export * from './access/policy-preview.js';
 export * from './access/login-throttle.js';
 export * from './quota/token-bucket.js';
 export * from './quota/lease-size.js';
