@@ -1,27 +1,28 @@
 import {
   childOf,
   DomainError,
+  effectivePermissions,
   type ErrorCode,
   maskOf,
   nameOf,
   newId,
-  parentOf,
   parsePath,
-  type Permission,
+  type PathAccess,
   type PermissionMask,
-  permits,
+  refusesPath,
   type SessionGrant,
   type VirtualPath,
 } from '@quayside/domain';
 import type { Entry, OpenFile, StagedPartial, StorageBackend } from '@quayside/storage';
 import type { Session } from '../session/session.js';
 import { MountTable, type Place } from './mount-table.js';
-import { permissionsOfStatus } from './status-permissions.js';
 
 /** An entry as the account sees it. */
 export interface SeenEntry extends Entry {
   /** The size is that of the account's own staged upload: the name has no whole new content yet. */
   readonly incomplete?: boolean;
+  /** Receipt of the upload that made this content, where this worker still knows it. */
+  readonly sha256?: string;
 }
 
 /** What an upload needs to know before it asks for quota. */
@@ -45,7 +46,6 @@ const READING = maskOf(['list', 'download']);
 export class AccountFileSystem {
   #grant: SessionGrant;
   #mounts: MountTable;
-  #statusMask: PermissionMask;
 
   constructor(
     readonly session: Session,
@@ -53,7 +53,6 @@ export class AccountFileSystem {
   ) {
     this.#grant = grant;
     this.#mounts = new MountTable(grant.mounts);
-    this.#statusMask = permissionsOfStatus(grant.status);
   }
 
   get grant(): SessionGrant {
@@ -64,7 +63,6 @@ export class AccountFileSystem {
   replaceGrant(grant: SessionGrant): void {
     this.#grant = grant;
     this.#mounts = new MountTable(grant.mounts);
-    this.#statusMask = permissionsOfStatus(grant.status);
   }
 
   /** What a client's argument means from its working directory. Names are taken in Unicode's composed form. */
@@ -74,9 +72,7 @@ export class AccountFileSystem {
 
   /** What the account may do at a path, whoever says so. */
   permissionsAt(path: VirtualPath): PermissionMask {
-    const place = this.#mounts.placeOf(path);
-    const mount = place === null ? maskOf(['list']) : place.mount.permissions;
-    return this.#grant.policy.permissionsAt(path) & mount & this.#statusMask;
+    return effectivePermissions(this.#grant, path);
   }
 
   /** The existing, visible directory that CWD enters; throws `path.not-found`, `path.not-directory`, `access.denied`. */
@@ -85,7 +81,7 @@ export class AccountFileSystem {
     const entry = await this.#find(path);
     if (entry === null) throw new DomainError('path.not-found');
     if (entry.kind !== 'directory') throw new DomainError('path.not-directory');
-    if (this.permissionsAt(path) === 0) this.#refuse('CWD', path, 'list');
+    if (this.permissionsAt(path) === 0) this.require({ operation: 'list', path }, 'CWD');
     return path;
   }
 
@@ -102,7 +98,7 @@ export class AccountFileSystem {
 
   /** The entry at a path as the account sees it, or null; never the staged size. */
   async #find(path: VirtualPath): Promise<Entry | null> {
-    if (this.#isHidden(path)) return null;
+    if (this.#grant.policy.isHidden(path)) return null;
     const place = this.#mounts.placeOf(path);
     const fixed = this.#mounts.isFixed(path);
     if (place === null) return fixed ? this.#virtualDirectory(path) : null;
@@ -120,7 +116,7 @@ export class AccountFileSystem {
     const entry = await this.#find(path);
     if (entry === null) throw new DomainError('path.not-found');
     if (entry.kind !== 'directory') throw new DomainError('path.not-directory');
-    this.require('list', path, verb);
+    this.require({ operation: 'list', path }, verb);
     const place = this.#mounts.placeOf(path);
     const fixed = this.#mounts.fixedNamesIn(path);
     const real = place !== null && (await statOrNull(this.#backend(place), place.backendPath)) !== null ? place : null;
@@ -163,7 +159,7 @@ export class AccountFileSystem {
   /** Open the committed file for reading. A name that is only being uploaded answers `path.incomplete`. */
   async openRead(path: VirtualPath, verb: string): Promise<OpenFile> {
     const place = this.#place(path);
-    this.require('download', path, verb);
+    this.require({ operation: 'download', path }, verb);
     if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
     try {
       return await this.#backend(place).openRead(place.backendPath);
@@ -175,31 +171,26 @@ export class AccountFileSystem {
 
   /** Where an upload goes, after every check that needs no quota. */
   async planUpload(path: VirtualPath, verb: string, intent: 'replace' | 'change' | 'append'): Promise<UploadPlace> {
+    if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
     const place = this.#mounts.placeOf(path);
-    if (place === null || this.#mounts.isFixed(path)) {
-      if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
-      return this.#refuse(verb, path, 'upload');
-    }
-    const permissions = this.permissionsAt(path);
-    if ((permissions & maskOf(['upload', 'overwrite', 'append'])) === 0) this.#refuse(verb, path, 'upload');
-    this.#requireName(path, verb);
+    if (place === null) throw this.#refused({ operation: 'upload', path }, verb);
     const backend = this.#backend(place);
     const [committed, partial] = await Promise.all([
       statOrNull(backend, place.backendPath),
       this.#grant.policy.uploads.mode === 'direct' ? null : backend.partial(place.backendPath, this.#grant.accountId),
     ]);
+    // An append to one's own partial still replaces what is committed at the name.
+    const change = intent === 'append' && partial === null ? 'append' : 'overwrite';
+    this.require({ operation: committed === null ? 'upload' : change, path }, verb);
     if (committed?.kind === 'directory') throw new DomainError('path.is-directory');
     if (committed?.kind === 'other') throw new DomainError('path.not-regular');
-    // An append to one's own partial still replaces what is committed at the name.
-    const needed = committed === null ? 'upload' : intent === 'append' && partial === null ? 'append' : 'overwrite';
-    this.require(needed, path, verb);
     return { ...place, backend, committed, partial };
   }
 
   /** DELE: the account's own staged bytes at the name go first, then (by the next DELE) the file. */
   async remove(path: VirtualPath, verb: string): Promise<void> {
     const place = this.#place(path);
-    this.require('delete', path, verb);
+    this.require({ operation: 'delete', path }, verb);
     if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
     const backend = this.#backend(place);
     if (this.#grant.policy.uploads.mode === 'staged') {
@@ -227,42 +218,34 @@ export class AccountFileSystem {
     await detached.finish();
   }
 
-  /** RNFR: the name is there, may be moved, and is no mount point. */
+  /** RNFR: the name is there and may be moved. */
   async checkRename(path: VirtualPath, verb: string): Promise<void> {
     const place = this.#place(path);
-    this.require('rename', path, verb);
-    if (this.#mounts.isFixed(path)) this.#refuse(verb, path, 'rename');
-    await this.#backend(place).stat(place.backendPath);
+    const { kind } = await this.#backend(place).stat(place.backendPath);
+    this.require({ operation: 'rename', path, directory: kind === 'directory' }, verb);
   }
 
   /** RNTO. Onto an existing file it needs `overwrite` as well; directories replace nothing. */
   async rename(from: VirtualPath, to: VirtualPath, verb: string): Promise<void> {
     const source = this.#place(from);
-    const target = this.#place(to);
-    this.require('rename', from, verb);
-    if (this.#mounts.isFixed(from)) this.#refuse(verb, from, 'rename');
     if (this.#mounts.isFixed(to)) throw new DomainError('path.exists');
-    this.require('rename', to, verb);
-    this.#requireName(to, verb);
+    const target = this.#mounts.placeOf(to);
+    if (target === null) throw this.#refused({ operation: 'rename', path: from, newPath: to }, verb);
+    const backend = this.#backend(source);
+    const moved = await backend.stat(source.backendPath);
+    const replaced = from === to ? null : await statOrNull(this.#backend(target), target.backendPath);
+    const directory = moved.kind === 'directory';
+    this.require({ operation: 'rename', path: from, newPath: to, directory, replaces: replaced !== null }, verb);
+    if (replaced !== null && (directory || replaced.kind === 'directory')) throw new DomainError('path.exists');
     if (source.mount.mountId !== target.mount.mountId) {
       throw new DomainError('path.name-refused', { detail: 'Files cannot be moved between these folders' });
     }
-    const backend = this.#backend(source);
-    const moved = await backend.stat(source.backendPath);
-    const replaced = from === to ? null : await statOrNull(backend, target.backendPath);
-    if (replaced !== null && (moved.kind === 'directory' || replaced.kind === 'directory')) {
-      throw new DomainError('path.exists');
-    }
-    if (replaced !== null) {
-      this.require('overwrite', to, verb);
-      await this.#renameOnto(source, target);
-      return;
-    }
-    if (from !== to) await backend.rename(source.backendPath, target.backendPath, { replaceId: null });
+    if (replaced !== null) await this.#renameOnto(source, target);
+    else if (from !== to) await backend.rename(source.backendPath, target.backendPath, { replaceId: null });
     this.#record({ type: 'file.renamed', from, to, deltas: [] });
   }
 
-  /** The journal's removal record carries both facts: that a file moved, and what its new name lost. */
+  /** What the new name loses is journalled as a removal of its own. */
   async #renameOnto(source: Place, target: Place): Promise<void> {
     const id = newId();
     const record = this.session.engine.ports.journal.beginRemoval(this.session.facts(), this.#grant, {
@@ -285,32 +268,29 @@ export class AccountFileSystem {
 
   async makeDirectory(path: VirtualPath, verb: string): Promise<void> {
     if (this.#mounts.isFixed(path)) throw new DomainError('path.exists');
-    const place = this.#mounts.placeOf(path);
-    if (place === null) return this.#refuse(verb, path, 'mkdir');
-    this.require('mkdir', path, verb);
-    this.#requireName(path, verb);
+    this.require({ operation: 'mkdir', path }, verb);
+    const place = this.#place(path);
     await this.#backend(place).makeDirectory(place.backendPath);
     this.#record({ type: 'directory.created', path });
   }
 
   async removeDirectory(path: VirtualPath, verb: string): Promise<void> {
-    if (this.#mounts.isFixed(path)) this.#refuse(verb, path, 'rmdir');
     const place = this.#place(path);
-    this.require('rmdir', path, verb);
+    this.require({ operation: 'rmdir', path }, verb);
     await this.#backend(place).removeDirectory(place.backendPath);
     this.#record({ type: 'directory.removed', path });
   }
 
   async setModified(path: VirtualPath, ms: number, verb: string): Promise<void> {
     const place = this.#place(path);
-    this.require('touch', path, verb);
+    this.require({ operation: 'touch', path }, verb);
     await this.#backend(place).setModified(place.backendPath, ms);
     this.#record({ type: 'file.changed', path, change: 'mtime' });
   }
 
   async setMode(path: VirtualPath, mode: number, verb: string): Promise<void> {
     const place = this.#place(path);
-    this.require('chmod', path, verb);
+    this.require({ operation: 'chmod', path }, verb);
     await this.#backend(place).setMode(place.backendPath, mode);
     this.#record({ type: 'file.changed', path, change: 'mode' });
   }
@@ -321,30 +301,24 @@ export class AccountFileSystem {
     return { ...place, backend: this.#backend(place) };
   }
 
-  /** Throws `access.denied` where the account lacks a permission at a path, and records that it was refused. */
-  require(permission: Permission, path: VirtualPath, verb: string): void {
-    if (!permits(this.permissionsAt(path), permission)) this.#refuse(verb, path, permission);
+  /** Throws where the domain's one decision about files refuses, and records by which rule. */
+  require(access: PathAccess, verb: string): void {
+    if (refusesPath(this.#grant, access) !== null) throw this.#refused(access, verb);
+  }
+
+  #refused(access: PathAccess, verb: string): DomainError {
+    const refusal = refusesPath(this.#grant, access);
+    const code = refusal?.code ?? 'access.denied';
+    const path = refusal?.target === true && access.newPath !== undefined ? access.newPath : access.path;
+    this.#record({ type: 'access.refused', verb, path, code, rule: refusal?.rule.rule ?? null });
+    return new DomainError(code, { detail: refusal?.detail ?? undefined });
   }
 
   /** The place of a path that must be in a space and not hidden. */
   #place(path: VirtualPath): Place {
-    const place = this.#isHidden(path) ? null : this.#mounts.placeOf(path);
+    const place = this.#grant.policy.isHidden(path) ? null : this.#mounts.placeOf(path);
     if (place !== null) return place;
     throw new DomainError(this.#mounts.isFixed(path) ? 'access.denied' : 'path.not-found');
-  }
-
-  #requireName(path: VirtualPath, verb: string): void {
-    if (this.#grant.policy.mayCreate(path) && !this.#isHidden(path)) return;
-    this.#record({ type: 'access.refused', verb, path, code: 'path.name-refused', rule: null });
-    throw new DomainError('path.name-refused');
-  }
-
-  #refuse(verb: string, path: VirtualPath, permission: Permission): never {
-    const code: ErrorCode = 'access.denied';
-    const deciding = this.#grant.status === 'active' ? this.#grant.policy.ruleFor(permission, path) : null;
-    const rule = this.#grant.status === 'active' ? (deciding?.rule ?? null) : `status ${this.#grant.status}`;
-    this.#record({ type: 'access.refused', verb, path, code, rule });
-    throw new DomainError(code, { detail: this.#grant.statusText ?? undefined });
   }
 
   #record(fact: Parameters<Session['engine']['ports']['journal']['record']>[2]): void {
@@ -355,15 +329,8 @@ export class AccountFileSystem {
     return this.session.engine.ports.storage.backendFor(place.mount);
   }
 
-  /** A hidden directory hides what is in it. */
-  #isHidden(path: VirtualPath): boolean {
-    const { policy } = this.#grant;
-    for (let at = path; at !== '/'; at = parentOf(at)) if (policy.isHidden(at)) return true;
-    return false;
-  }
-
   async #partialAt(path: VirtualPath): Promise<StagedPartial | null> {
-    if (this.#grant.policy.uploads.mode === 'direct' || this.#isHidden(path)) return null;
+    if (this.#grant.policy.uploads.mode === 'direct' || this.#grant.policy.isHidden(path)) return null;
     const place = this.#mounts.placeOf(path);
     return place === null ? null : this.#backend(place).partial(place.backendPath, this.#grant.accountId);
   }

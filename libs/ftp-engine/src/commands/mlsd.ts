@@ -1,0 +1,30 @@
+import { childOf } from '@quayside/domain';
+import { Calendar } from '../listing/calendar.js';
+import { MlsxFacts } from '../listing/mlsx-facts.js';
+import { sendLines } from '../transfer/send-lines.js';
+import { type CommandContext, defineCommand } from './define-command.js';
+import { chosenFacts } from './mlst-facts.js';
+
+/** RFC 3659 §7 MLSD: one line of facts per entry, no header, names without a path. A file is 501 (§7.2.1). */
+export const mlsd = defineCommand({
+  directive: 'MLSD',
+  syntax: '{{cmd}} [<directory>]',
+  description: 'List a directory for programs',
+  rfc: 'RFC 3659 §7',
+  flags: { data: true },
+  replyCodes: { 'path.not-directory': 501 },
+  handler: async (context) => sendLines(context, linesOf(context)),
+});
+
+async function* linesOf({ arg, session, signal, verb }: CommandContext): AsyncGenerator<string> {
+  const fs = session.fs!;
+  const path = fs.resolve(arg);
+  const facts = new MlsxFacts(chosenFacts(session), new Calendar());
+  for await (const page of await fs.list(path, verb, signal)) {
+    let text = '';
+    for (const entry of page) {
+      text += `${facts.of(entry, fs.permissionsAt(childOf(path, entry.name)))} ${entry.name}\r\n`;
+    }
+    yield text;
+  }
+}

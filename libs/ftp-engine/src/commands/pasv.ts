@@ -1,0 +1,69 @@
+import { isIPv4 } from 'node:net';
+import {
+  canonicalAddress,
+  formatExtendedPort,
+  formatHostPort,
+  parseEpsvArgument,
+  protocolOf,
+} from '../data/address.js';
+import { PassiveChannel } from '../data/data-channel.js';
+import { announcedAddress } from '../data/announced-address.js';
+import { reply } from '../control/reply.js';
+import type { Session } from '../session/session.js';
+import { type CommandContext, defineCommand } from './define-command.js';
+
+const EPSV_ALL = reply(501, 'PASV not allowed after EPSV ALL.');
+const USE_EPSV = reply(425, 'This connection uses IPv6; use EPSV.');
+const SYNTAX = reply(501, 'EPSV takes no argument, 1, 2 or ALL.');
+const ALL_SET = reply(200, 'EPSV ALL ok; other ways to open a data connection are refused from now on.');
+
+/** RFC 959 §4.1.2 PASV: a port for the next data connection, with the IPv4 address that the client can reach. */
+export const pasv = defineCommand({
+  directive: 'PASV',
+  syntax: '{{cmd}}',
+  description: 'Let the server listen for the data connection',
+  rfc: 'RFC 959 §4.1.2',
+  flags: { arg: 'none', feat: 'PASV' },
+  handler: async (context) => {
+    const { session } = context;
+    if (session.epsvAll) return EPSV_ALL;
+    const host = announcedAddress(session);
+    if (host === null || !isIPv4(host)) return USE_EPSV;
+    const port = await listen(context);
+    return reply(227, `Entering Passive Mode (${formatHostPort({ host, port })}).`);
+  },
+});
+
+/** RFC 2428 §3 EPSV: the port alone, on the address of the control connection. */
+export const epsv = defineCommand({
+  directive: 'EPSV',
+  syntax: '{{cmd}} [1|2|ALL]',
+  description: 'Let the server listen for the data connection, any address family',
+  rfc: 'RFC 2428 §3',
+  flags: { feat: 'EPSV' },
+  handler: async (context) => {
+    const { session, arg } = context;
+    const wanted = parseEpsvArgument(arg);
+    if (wanted === 'syntax') return SYNTAX;
+    if (wanted === 'all') {
+      session.epsvAll = true;
+      return ALL_SET;
+    }
+    const own = protocolOf(session.origin.localAddress);
+    if (wanted !== 'any' && wanted !== own) return reply(522, `Network protocol not supported, use (${own})`);
+    return reply(229, `Entering Extended Passive Mode ${formatExtendedPort(await listen(context))}`);
+  },
+});
+
+/** What was prepared before is given up; the new reservation is for the peer of the control connection alone. */
+async function listen({ session, signal }: CommandContext): Promise<number> {
+  session.dropDataChannel();
+  const { data, options } = session.engine;
+  const reservation = await data.passive.reserve(peerOf(session), signal);
+  session.dataChannel = new PassiveChannel(reservation, options.timeouts.dataConnect);
+  return reservation.port;
+}
+
+function peerOf(session: Session): string {
+  return canonicalAddress(session.remoteAddress) ?? session.remoteAddress;
+}

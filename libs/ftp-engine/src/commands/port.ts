@@ -1,0 +1,64 @@
+import { refusalOfTarget } from '../data/active-connection.js';
+import { type HostPort, parseExtendedAddress, parseHostPort, protocolOf } from '../data/address.js';
+import { ActiveChannel } from '../data/data-channel.js';
+import { type Reply, reply } from '../control/reply.js';
+import type { Session } from '../session/session.js';
+import { defineCommand } from './define-command.js';
+
+const OFF = reply(502, 'Active mode is off on this server; use PASV or EPSV.');
+const AFTER_EPSV_ALL = reply(501, 'Not allowed after EPSV ALL.');
+const SYNTAX = reply(501, 'Invalid address format.');
+const OTHER_ADDRESS = reply(501, 'The address must be the one you connect from.');
+const LOW_PORT = reply(504, 'The port must be 1024 or higher.');
+const READY = reply(200, 'Active data connection prepared.');
+
+/** RFC 959 §4.1.2 PORT, under the rules of RFC 2577 §3. */
+export const port = defineCommand({
+  directive: 'PORT',
+  syntax: '{{cmd}} <h1,h2,h3,h4,p1,p2>',
+  description: 'Let the client listen for the data connection',
+  rfc: 'RFC 959 §4.1.2, RFC 2577 §3',
+  flags: { arg: 'required' },
+  handler: ({ session, arg }) => {
+    const refusal = refusalOfActive(session);
+    if (refusal !== null) return refusal;
+    const target = parseHostPort(arg);
+    return target === null ? SYNTAX : prepare(session, target);
+  },
+});
+
+/** RFC 2428 §2 EPRT, under the rules of RFC 2577 §3. */
+export const eprt = defineCommand({
+  directive: 'EPRT',
+  syntax: '{{cmd}} <|protocol|address|port|>',
+  description: 'Let the client listen for the data connection, any address family',
+  rfc: 'RFC 2428 §2, RFC 2577 §3',
+  flags: { arg: 'required', feat: 'EPRT' },
+  handler: ({ session, arg }) => {
+    const refusal = refusalOfActive(session);
+    if (refusal !== null) return refusal;
+    const target = parseExtendedAddress(arg);
+    if (target === 'protocol') {
+      return reply(522, `Network protocol not supported, use (${protocolOf(session.remoteAddress)})`);
+    }
+    return target === 'syntax' ? SYNTAX : prepare(session, target);
+  },
+});
+
+function refusalOfActive(session: Session): Reply | null {
+  if (session.epsvAll) return AFTER_EPSV_ALL;
+  return (session.listener.activeMode ?? session.engine.options.activeMode) ? null : OFF;
+}
+
+function prepare(session: Session, target: HostPort): Reply {
+  const refusal = refusalOfTarget(target, session.remoteAddress);
+  if (refusal === 'address') return OTHER_ADDRESS;
+  if (refusal === 'port') return LOW_PORT;
+  session.dropDataChannel();
+  session.dataChannel = new ActiveChannel(
+    target,
+    session.origin.localAddress,
+    session.engine.options.timeouts.dataConnect,
+  );
+  return READY;
+}

@@ -1,0 +1,24 @@
+import { reply } from '../control/reply.js';
+import { defineCommand } from './define-command.js';
+
+const SYNTAX = reply(501, 'The restart position must be a number of bytes.');
+const BINARY_ONLY = reply(501, 'Resuming transfers not allowed in ASCII mode.');
+
+/** RFC 3659 §5 REST: where the next transfer starts. Whether a file is that long shows at the transfer command. */
+export const rest = defineCommand({
+  directive: 'REST',
+  syntax: '{{cmd}} <bytes>',
+  description: 'Set the restart position of the next transfer',
+  rfc: 'RFC 3659 §5',
+  flags: { arg: 'required', feat: 'REST STREAM' },
+  handler: ({ session, arg }) => {
+    if (!/^\d{1,16}$/.test(arg)) return SYNTAX;
+    const position = Number(arg);
+    if (position > Number.MAX_SAFE_INTEGER) return SYNTAX;
+    // Kept also where it is refused: a client that goes on regardless must not get bytes from another position.
+    session.restartOffset = position;
+    // A byte position means nothing in text whose line ends change on the way.
+    if (position > 0 && session.type === 'A') return BINARY_ONLY;
+    return reply(350, `Restarting at ${position}; send STOR or RETR`);
+  },
+});

@@ -1,0 +1,18 @@
+import { reply } from '../control/reply.js';
+import { defineCommand } from './define-command.js';
+
+const REMOVED = reply(250, 'Directory removed.');
+
+/** RFC 959 §4.1.3 RMD, RFC 775 XRMD: an empty directory. */
+export const rmd = defineCommand({
+  directive: 'RMD',
+  aliases: ['XRMD'],
+  syntax: '{{cmd}} <directory>',
+  description: 'Remove an empty directory',
+  rfc: 'RFC 959 §4.1.3',
+  flags: { arg: 'required' },
+  handler: async ({ session, arg, verb }) => {
+    await session.fs!.removeDirectory(session.fs!.resolve(arg), verb);
+    return REMOVED;
+  },
+});

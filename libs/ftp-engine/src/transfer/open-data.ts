@@ -1,0 +1,133 @@
+import type { Socket } from 'node:net';
+import { DomainError } from '@quayside/domain';
+import type { CommandContext } from '../commands/define-command.js';
+import { reply } from '../control/reply.js';
+import type { DataChannel } from '../data/data-channel.js';
+import type { Session } from '../session/session.js';
+import { protectDataSocket } from '../tls/protect-data-socket.js';
+import { asTransferFailure, TransferFailure } from './transfer-failure.js';
+
+/** A data connection in use. */
+export interface DataConnection {
+  readonly socket: Socket;
+  readonly tls: boolean;
+}
+
+/**
+ * The data connection of a transfer command, in the order of RFC 4217 §10.2: TCP connection, 150, TLS handshake. The
+ * socket is paused and half-open. What PASV or PORT prepared is used up.
+ */
+export async function openData(context: CommandContext, preliminary: string): Promise<DataConnection> {
+  const { session, signal } = context;
+  const channel = session.dataChannel;
+  if (channel === null) {
+    throw new DomainError('data.no-connection', { detail: 'Send PASV, EPSV, PORT or EPRT first' });
+  }
+  try {
+    const socket = await connected(channel, signal);
+    context.say(reply(150, preliminary));
+    if (session.prot === 'C') return { socket, tls: false };
+    return { socket: await protectDataSocket(session, socket, signal), tls: true };
+  } catch (error) {
+    const failure = asTransferFailure(error);
+    if (!signal.aborted) record(session, failure);
+    throw failure;
+  } finally {
+    if (session.dataChannel === channel) session.dataChannel = null;
+  }
+}
+
+async function connected(channel: DataChannel, signal: AbortSignal): Promise<Socket> {
+  try {
+    return await channel.open(signal);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : connectFailure(channel.mode, channel.strangers, error);
+  }
+}
+
+/** The connection doctor's fact: what was in the way, with a sentence that support can say. */
+function record(session: Session, { reason, hint }: TransferFailure): void {
+  session.engine.ports.journal.record(session.facts(), session.grant, { type: 'data.failed', reason, hint });
+}
+
+function connectFailure(mode: 'passive' | 'active', strangers: number, cause: unknown): TransferFailure {
+  if (mode === 'active') {
+    return new TransferFailure('data.no-connection', 'ACTIVE_CONNECT_FAILED', {
+      detail: 'Cannot connect to the port you gave; a firewall may be in the way: use passive mode',
+      cause,
+    });
+  }
+  const detail = cause instanceof DomainError ? cause.detail : undefined;
+  if (strangers > 0) {
+    return new TransferFailure('data.no-connection', 'STRANGER_ON_DATA_PORT', {
+      detail: detail ?? 'The data connection came from another address than the control connection',
+      cause,
+    });
+  }
+  return new TransferFailure('data.no-connection', 'PASV_NEVER_CONNECTED', {
+    detail: detail ?? 'No connection to the passive port; a firewall may be in the way',
+    cause,
+  });
+}
+
+/** How long the peer's FIN is awaited after ours. */
+const LINGER_MS = 2000;
+
+export interface CloseOptions {
+  /** Sent before the FIN. */
+  readonly last?: Uint8Array;
+  /** What is still queued stops being waited for. */
+  readonly signal?: AbortSignal;
+  /** How long the client may leave what is queued unread. */
+  readonly stallMs?: number;
+}
+
+/**
+ * Our side is finished: send what is queued, then (TLS: close_notify and) FIN, and read on until the peer's FIN or a
+ * deadline, so that the close never becomes a reset that takes the last bytes with it. Resolves when our FIN is on its
+ * way; throws where the connection broke before.
+ */
+export function closeData(socket: Socket, options: CloseOptions = {}): Promise<void> {
+  const { last, signal, stallMs } = options;
+  return new Promise((resolve, reject) => {
+    const broken = (): TransferFailure => new TransferFailure('data.aborted', 'CONNECTION_RESET');
+    if (socket.destroyed) {
+      reject(broken());
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      socket.destroy();
+      reject(signal!.reason as Error);
+    };
+    const stop = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    socket.on('error', ignore);
+    socket.once('close', () => {
+      stop();
+      reject(broken());
+    });
+    socket.once('finish', () => {
+      stop();
+      timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      resolve();
+    });
+    if (stallMs !== undefined) {
+      timer = setTimeout(() => {
+        socket.destroy();
+        reject(new TransferFailure('data.stalled', 'STALLED'));
+      }, stallMs);
+    }
+    if (last === undefined) socket.end();
+    else socket.end(last);
+    socket.resume();
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+function ignore(): void {
+  // 'close' follows every error and is what we act on.
+}

@@ -1,0 +1,322 @@
+import type { Hash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { TokenBucket } from '@quayside/domain';
+import type { StorageWriter } from '@quayside/storage';
+import type { QuotaLease } from '../ports.js';
+import type { AsciiDecoder } from './ascii.js';
+import { StallTimer } from './stall-timer.js';
+import { TransferFailure } from './transfer-failure.js';
+
+export interface UploadStreamOptions {
+  readonly socket: Socket;
+  readonly writer: StorageWriter;
+  readonly lease: QuotaLease;
+  /** TYPE A: what arrives is converted before anything counts it. */
+  readonly decoder: AsciiDecoder | null;
+  /** Fed with every stored byte, in order. */
+  readonly hash: Hash | null;
+  readonly throttle: TokenBucket | null;
+  readonly stallMs: number;
+  /** Largest file that the policy allows; null for any. */
+  readonly maxBytes: number | null;
+  readonly signal: AbortSignal;
+  /** Bytes stored by this transfer so far. */
+  readonly onProgress: (bytes: number) => void;
+}
+
+/** A write starts when this much has come. */
+const GATHER_BYTES = 256 * 1024;
+/** Reading stops while this much waits behind a write, and goes on below half of it. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+/** Bytes of a slow upload do not stay in memory longer than this before they are written. */
+const FLUSH_AFTER_MS = 1000;
+/** Up to this size a whole file is written without a thread-pool hop, where the backend can. */
+const SYNC_WRITE_BYTES = 64 * 1024;
+/** The quota is asked for this much more, ahead of need; each grant doubles the next one. */
+const FIRST_STEP_BYTES = 4 * 1024 * 1024;
+const LAST_STEP_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The bytes of one upload from its data connection into its writer, with flat memory: what arrives is gathered, charged
+ * to the quota before it is written, hashed on the way and written in large pieces. Ends with the peer's FIN, or with the
+ * first thing that goes wrong.
+ */
+export class UploadStream {
+  readonly #options: UploadStreamOptions;
+  readonly #stall: StallTimer;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #storedBytes = 0;
+  #ended = false;
+  #failure: Error | null = null;
+  #pumping: Promise<void> | null = null;
+  #paused = false;
+  #throttleTimer: NodeJS.Timeout | null = null;
+  #lastWriteMs = 0;
+  #extension: Promise<void> | null = null;
+  #extensionError: Error | null = null;
+  #stepBytes = FIRST_STEP_BYTES;
+  /** The quota gave less than was asked: it ends at `coveredBytes`. */
+  #quotaEnds = false;
+  #settle: (() => void) | null = null;
+
+  constructor(options: UploadStreamOptions) {
+    this.#options = options;
+    this.#stall = new StallTimer(options.stallMs, () => this.#fail(new TransferFailure('data.stalled', 'STALLED')));
+  }
+
+  /** Resolves at a graceful end of the data, everything written; throws a TransferFailure or the signal's reason. */
+  async run(): Promise<void> {
+    const { socket, signal } = this.#options;
+    this.#lastWriteMs = performance.now();
+    const onAbort = (): void => this.#fail(signal.reason as Error);
+    await new Promise<void>((resolve) => {
+      this.#settle = resolve;
+      socket.on('data', this.#onData);
+      socket.on('end', this.#onEnd);
+      socket.on('error', this.#onError);
+      socket.on('close', this.#onClose);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+      this.#stall.start();
+      socket.resume();
+    });
+    signal.removeEventListener('abort', onAbort);
+    this.#stall.stop();
+    if (this.#throttleTimer !== null) clearTimeout(this.#throttleTimer);
+    await this.#pumping;
+    // Errors after this are of no interest, but must have a listener.
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    if (this.#failure === null) return;
+    await this.#saveWhatCame(this.#failure);
+    throw this.#failure;
+  }
+
+  /** Bytes of this transfer that are stored. */
+  get storedBytes(): number {
+    return this.#storedBytes;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#failure !== null) return;
+    this.#stall.touch();
+    const bytes = this.#options.decoder === null ? chunk : this.#options.decoder.push(chunk);
+    if (bytes.length > 0) {
+      this.#pending.push(bytes);
+      this.#pendingBytes += bytes.length;
+    }
+    if (this.#options.throttle !== null) this.#slowDown(this.#options.throttle, chunk.length);
+    if (this.#pumping === null) {
+      if (this.#pendingBytes >= GATHER_BYTES || performance.now() - this.#lastWriteMs > FLUSH_AFTER_MS) this.#pump();
+    } else if (this.#pendingBytes >= HIGH_WATER_BYTES && !this.#paused) this.#pause();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#failure !== null) return;
+    const held = this.#options.decoder?.end() ?? null;
+    if (held !== null) {
+      this.#pending.push(held);
+      this.#pendingBytes += held.length;
+    }
+    this.#ended = true;
+    this.#stall.stop();
+    if (this.#pumping === null) this.#pump();
+  };
+
+  readonly #onError = (cause: Error): void => {
+    this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET', { cause }));
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.#ended) this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET'));
+  };
+
+  #fail(failure: Error): void {
+    if (this.#failure !== null || this.#settle === null) return;
+    this.#failure = failure;
+    this.#finish();
+    this.#options.socket.destroy();
+  }
+
+  #finish(): void {
+    const settle = this.#settle;
+    this.#settle = null;
+    settle?.();
+  }
+
+  #pause(): void {
+    this.#paused = true;
+    this.#stall.hold();
+    this.#options.socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#throttleTimer !== null || this.#pendingBytes >= HIGH_WATER_BYTES / 2) return;
+    this.#paused = false;
+    this.#stall.release();
+    this.#options.socket.resume();
+  }
+
+  #slowDown(throttle: TokenBucket, bytes: number): void {
+    const waitMs = throttle.take(bytes, performance.now());
+    if (waitMs === 0 || this.#throttleTimer !== null) return;
+    if (!this.#paused) this.#pause();
+    this.#throttleTimer = setTimeout(() => {
+      this.#throttleTimer = null;
+      this.#resume();
+    }, waitMs);
+  }
+
+  #pump(): void {
+    const small = this.#wholeSmallFile();
+    if (small !== null) {
+      this.#storeSmall(small);
+      return;
+    }
+    this.#pumping = this.#writeOut()
+      .catch((error: unknown) => this.#fail(error as Error))
+      .finally(() => {
+        this.#pumping = null;
+        if (!this.#ended || this.#failure !== null) return;
+        // The end may have come after the last look at what waits.
+        if (this.#pendingBytes > 0) this.#pump();
+        else this.#finish();
+      });
+  }
+
+  /** The content of a small file that has come completely before anything was written; null where that is not so. */
+  #wholeSmallFile(): Uint8Array | null {
+    if (!this.#ended || this.#storedBytes > 0 || this.#pendingBytes > SYNC_WRITE_BYTES) return null;
+    const { writer, lease, maxBytes } = this.#options;
+    const total = writer.bytes + this.#pendingBytes;
+    if (writer.writeSync === null || total > lease.coveredBytes || total > (maxBytes ?? Infinity)) return null;
+    if (this.#pending.length === 1) return this.#pending[0]!;
+    return this.#pendingBytes === 0 ? new Uint8Array() : Buffer.concat(this.#pending);
+  }
+
+  #storeSmall(content: Uint8Array): void {
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    try {
+      if (content.length > 0) {
+        this.#options.hash?.update(content);
+        this.#options.writer.writeSync!(content);
+        this.#stored(content.length);
+      }
+      this.#finish();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  async #writeOut(): Promise<void> {
+    while (this.#failure === null && (this.#pendingBytes >= GATHER_BYTES || this.#isDue())) {
+      const chunks = this.#pending;
+      const bytes = this.#pendingBytes;
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      const limit = await this.#limitFor(this.#options.writer.bytes + bytes);
+      await this.#store(limit.bytes < bytes ? cut(chunks, limit.bytes) : chunks, Math.min(limit.bytes, bytes));
+      if (limit.bytes < bytes) throw limit.failure();
+      if (!this.#ended) this.#resume();
+    }
+  }
+
+  #isDue(): boolean {
+    if (this.#pendingBytes === 0) return false;
+    return this.#ended || performance.now() - this.#lastWriteMs > FLUSH_AFTER_MS;
+  }
+
+  async #store(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+    if (bytes === 0) return;
+    const { hash, writer } = this.#options;
+    const writing = writer.write(chunks);
+    // Hashing overlaps the write, which runs on another thread.
+    if (hash !== null) for (const chunk of chunks) hash.update(chunk);
+    await writing;
+    this.#stored(bytes);
+  }
+
+  #stored(bytes: number): void {
+    this.#storedBytes += bytes;
+    this.#lastWriteMs = performance.now();
+    this.#options.onProgress(this.#storedBytes);
+  }
+
+  /** How many bytes may be written so that the file is at most `total`, and what to say where that is not enough. */
+  async #limitFor(total: number): Promise<{ bytes: number; failure: () => TransferFailure }> {
+    const { lease, maxBytes, writer } = this.#options;
+    const wanted = total - writer.bytes;
+    const capped = Math.max(0, Math.min(total, maxBytes ?? Infinity) - writer.bytes);
+    while (writer.bytes + capped > lease.coveredBytes) {
+      if (this.#extension === null) {
+        if (this.#quotaEnds) {
+          // The last word is about exactly what came: something may have been deleted meanwhile.
+          const covered = await lease.extend(writer.bytes + capped);
+          if (covered < writer.bytes + capped) {
+            return {
+              bytes: Math.max(0, covered - writer.bytes),
+              failure: () => new TransferFailure('quota.exceeded', 'QUOTA'),
+            };
+          }
+          break;
+        }
+        this.#extend(writer.bytes + capped);
+      }
+      await this.#extension;
+      if (this.#extensionError !== null) throw this.#extensionError;
+    }
+    if (capped < wanted) {
+      return { bytes: capped, failure: () => new TransferFailure('quota.file-too-large', 'FILE_TOO_LARGE') };
+    }
+    if (this.#extension === null && !this.#quotaEnds && lease.coveredBytes - total < this.#stepBytes / 2) {
+      this.#extend(total);
+    }
+    return { bytes: wanted, failure: () => new TransferFailure('quota.exceeded', 'QUOTA') };
+  }
+
+  /** Ask for the next piece of quota while the present one is still being used. */
+  #extend(total: number): void {
+    const { lease, maxBytes } = this.#options;
+    const asked = Math.min(total + this.#stepBytes, Math.max(total, maxBytes ?? Infinity));
+    if (asked <= lease.coveredBytes) return;
+    this.#stepBytes = Math.min(this.#stepBytes * 2, LAST_STEP_BYTES);
+    this.#extension = lease
+      .extend(asked)
+      .then(
+        (covered) => {
+          if (covered < asked) this.#quotaEnds = true;
+        },
+        (error: unknown) => {
+          this.#extensionError = error as Error;
+        },
+      )
+      .finally(() => (this.#extension = null));
+  }
+
+  /** After a failure from outside, what had already come is worth writing for the resume. */
+  async #saveWhatCame(failure: Error): Promise<void> {
+    const { lease, writer } = this.#options;
+    const bytes = Math.min(this.#pendingBytes, lease.coveredBytes - writer.bytes);
+    const storageIsFine = !(failure instanceof TransferFailure) || failure.resumable;
+    if (bytes <= 0 || !storageIsFine) return;
+    try {
+      await writer.write(cut(this.#pending, bytes));
+      this.#storedBytes += bytes;
+    } catch {
+      // The reason of the failure stands; what was written before is kept.
+    }
+  }
+}
+
+/** The first `bytes` bytes of chunks. */
+function cut(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  let left = bytes;
+  for (const chunk of chunks) {
+    if (left <= 0) break;
+    out.push(chunk.length <= left ? chunk : chunk.subarray(0, left));
+    left -= chunk.length;
+  }
+  return out;
+}

@@ -1,0 +1,311 @@
+import { createHash, type Hash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import { DomainError, newId, type VirtualPath } from '@quayside/domain';
+import type { OpenWriteOptions, StorageWriter } from '@quayside/storage';
+import type { CommandContext } from '../commands/define-command.js';
+import { type Reply, reply } from '../control/reply.js';
+import type { UploadPlace } from '../filesystem/account-file-system.js';
+import type { LedgerDelta, QuotaLease, TransferFacts, UploadRecord } from '../ports.js';
+import type { Session } from '../session/session.js';
+import { AsciiDecoder } from './ascii.js';
+import { closeData, type DataConnection, openData } from './open-data.js';
+import { throttleOf } from './rates.js';
+import { hashOfStored } from './stored-hash.js';
+import { asTransferFailure, TransferFailure } from './transfer-failure.js';
+import { UploadStream } from './upload-stream.js';
+
+/** What STOR, STOU and APPE differ in. */
+export interface UploadRequest {
+  readonly path: VirtualPath;
+  readonly intent: OpenWriteOptions['intent'];
+  /** Of REST; 0 without. */
+  readonly start: number;
+  /** STOU: RFC 1123 §4.1.2.9, the 150 and the 226 carry the name. */
+  readonly announce: string | null;
+}
+
+/** Facts of a transfer before its end. */
+interface Begun {
+  readonly transferId: string;
+  readonly verb: string;
+  readonly path: VirtualPath;
+  readonly startedAtMs: number;
+}
+
+/**
+ * RFC 959 STOR, STOU, APPE as one ordered walk (no step may be missed): permission → quota → journal → staging file →
+ * data connection and 150 → bytes → verdict on the end → seal → intent on disk → name switched → settled → 226.
+ */
+export async function upload(context: CommandContext, request: UploadRequest): Promise<Reply> {
+  const { session, verb } = context;
+  const { engine, fs } = session;
+  if (fs === null || session.grant === null) throw new DomainError('auth.required');
+  const grant = session.grant;
+  const declared = session.takeAllocated();
+  if (request.start > 0 && session.type === 'A') throw asciiRestart();
+  const place = await fs.planUpload(request.path, verb, changeOf(request));
+  const begun: Begun = { transferId: newId(), verb, path: request.path, startedAtMs: context.now() };
+  const lease = await openQuota(context, request, place, declared, begun);
+  let record: UploadRecord;
+  try {
+    record = engine.ports.journal.beginUpload(session.facts(), grant, {
+      transferId: begun.transferId,
+      mount: place.mount,
+      backendPath: place.backendPath,
+      path: place.path,
+      verb,
+      startedAtMs: begun.startedAtMs,
+    });
+  } catch (error) {
+    await lease.release(0);
+    throw error;
+  }
+  const run = new UploadRun(context, request, place, lease, record, begun, declared);
+  return run.run();
+}
+
+class UploadRun {
+  #writer: StorageWriter | null = null;
+  #stream: UploadStream | null = null;
+  #data: DataConnection | null = null;
+  #sha256: string | null = null;
+  #published = false;
+
+  constructor(
+    readonly context: CommandContext,
+    readonly request: UploadRequest,
+    readonly place: UploadPlace,
+    readonly lease: QuotaLease,
+    readonly record: UploadRecord,
+    readonly begun: Begun,
+    readonly declaredBytes: number | null,
+  ) {}
+
+  get session(): Session {
+    return this.context.session;
+  }
+
+  async run(): Promise<Reply> {
+    const { session, begun } = this;
+    session.activity = {
+      verb: begun.verb,
+      path: begun.path,
+      transferId: begun.transferId,
+      startedAtMs: begun.startedAtMs,
+      bytes: 0,
+    };
+    try {
+      this.#writer = await this.#openWriter();
+      await this.#receive(this.#writer);
+      return await this.#commit(this.#writer);
+    } catch (error) {
+      throw await this.#giveUp(error);
+    } finally {
+      session.activity = null;
+      session.bytesUp += this.#stream?.storedBytes ?? 0;
+    }
+  }
+
+  #openWriter(): Promise<StorageWriter> {
+    const { place, request, session, begun } = this;
+    return place.backend.openWrite(
+      { path: place.backendPath, accountId: session.grant!.accountId, transferId: begun.transferId },
+      { mode: session.grant!.policy.uploads.mode, intent: request.intent, start: request.start },
+    );
+  }
+
+  async #receive(writer: StorageWriter): Promise<void> {
+    const { context, request, session } = this;
+    const policy = session.grant!.policy;
+    const hash = policy.uploads.receipts && writer.startBytes === 0 ? createHash('sha256') : null;
+    this.#data = await openData(
+      context,
+      request.announce === null ? 'Ready for the data' : `FILE: ${request.announce}`,
+    );
+    this.#stream = new UploadStream({
+      socket: this.#data.socket,
+      writer,
+      lease: this.lease,
+      decoder: session.type === 'A' ? new AsciiDecoder() : null,
+      hash,
+      throttle: throttleOf(session, 'up'),
+      stallMs: session.engine.options.timeouts.stall,
+      maxBytes: policy.caps.fileSize ?? null,
+      signal: context.signal,
+      onProgress: (bytes) => {
+        if (session.activity !== null) session.activity.bytes = bytes;
+      },
+    });
+    await this.#stream.run();
+    closeData(this.#data.socket).catch(() => {});
+    await this.#verdict();
+    this.#sha256 = await this.#receipt(writer, hash);
+  }
+
+  /**
+   * In stream mode the end of the file is the end of the connection, so a FIN alone proves nothing: the control
+   * connection must still be there after one turn of the loop, and ALLO's count must hold.
+   */
+  async #verdict(): Promise<void> {
+    const { session, declaredBytes } = this;
+    await turn();
+    this.#throwIfControlIsGone();
+    const bytes = this.#stream!.storedBytes;
+    if (declaredBytes !== null && session.type === 'I' && bytes < declaredBytes) {
+      throw new TransferFailure('data.aborted', 'SIZE_MISMATCH', {
+        detail: `Transfer aborted; ${bytes} of the ${declaredBytes} bytes announced with ALLO were received`,
+      });
+    }
+  }
+
+  #throwIfControlIsGone(): void {
+    this.context.signal.throwIfAborted();
+    if (!this.session.control.alive) throw new TransferFailure('data.aborted', 'CONTROL_LOST');
+  }
+
+  async #receipt(writer: StorageWriter, hash: Hash | null): Promise<string | null> {
+    if (hash !== null) return hash.digest('hex');
+    return this.session.grant!.policy.uploads.receipts ? hashOfStored(writer, this.context.signal) : null;
+  }
+
+  async #commit(writer: StorageWriter): Promise<Reply> {
+    const { session, record, request } = this;
+    const sync = session.engine.options.uploadFsync;
+    await writer.seal({ sync });
+    this.#throwIfControlIsGone();
+    const facts = this.#facts('completed', null, 0);
+    await record.intend({ token: writer.token, facts, sync });
+    this.#throwIfControlIsGone();
+    const published = await writer.publish();
+    this.#published = true;
+    await record.committed(facts, deltaOf(this.place, writer.bytes, published.replacedBytes));
+    this.lease.settled();
+    await writer.finish();
+    session.transfers++;
+    const parts = ['Transfer complete', `${facts.bytes} bytes`];
+    if (writer.startBytes > 0) parts.push(`file ${writer.bytes} bytes`);
+    if (this.#sha256 !== null) parts.push(`sha256=${this.#sha256}`);
+    if (request.announce !== null) parts.push(`FILE: ${request.announce}`);
+    return reply(226, parts.join('; '));
+  }
+
+  /** The upload did not happen: nothing of it may show, nothing of it may stay reserved, and its event says why. */
+  async #giveUp(thrown: unknown): Promise<Error> {
+    const failure = asTransferFailure(thrown);
+    this.#data?.socket.destroy();
+    // The bytes are in place and the intent is on disk: recovery settles both, so neither may be taken back here.
+    if (this.#published) return failure;
+    const left = await this.#writer?.abandon({ keep: failure.resumable });
+    if (left?.inPlace !== null && left?.inPlace !== undefined) {
+      // Upload mode `direct`: the tree has changed although the upload failed, and the ledger must count it.
+      const { bytes, replacedBytes } = left.inPlace;
+      await this.record.failed(
+        this.#facts(failure.outcome, failure.reason, bytes),
+        deltaOf(this.place, bytes, replacedBytes),
+      );
+      this.lease.settled();
+    } else {
+      const kept = left?.keptBytes ?? 0;
+      await this.lease.release(kept);
+      await this.record.failed(this.#facts(failure.outcome, failure.reason, kept), null);
+    }
+    this.#report(failure);
+    return failure;
+  }
+
+  #report(failure: TransferFailure): void {
+    const { session } = this;
+    const fields = { sessionId: session.id, path: this.begun.path, reason: failure.reason, cause: failure.cause };
+    if (failure.code === 'internal') session.engine.ports.log.error('an upload failed', fields);
+    else session.engine.ports.log.debug('an upload failed', fields);
+  }
+
+  #facts(outcome: TransferFacts['outcome'], reason: string | null, keptBytes: number): TransferFacts {
+    const completed = outcome === 'completed';
+    return {
+      ...this.begun,
+      direction: 'upload',
+      bytes: this.#stream?.storedBytes ?? 0,
+      fileBytes: completed ? this.#writer!.bytes : null,
+      finishedAtMs: this.context.now(),
+      outcome,
+      reason,
+      sha256: completed ? this.#sha256 : null,
+      keptBytes,
+      dataTls: this.#data?.tls ?? false,
+    };
+  }
+}
+
+function asciiRestart(): DomainError {
+  return new DomainError('request.invalid', { detail: 'REST works in binary mode only; send TYPE I' });
+}
+
+function changeOf(request: UploadRequest): 'replace' | 'change' | 'append' {
+  if (request.intent === 'append') return 'append';
+  return request.intent === 'resume' ? 'change' : 'replace';
+}
+
+function deltaOf(place: UploadPlace, bytes: number, replacedBytes: number | null): LedgerDelta {
+  return {
+    spaceId: place.mount.spaceId,
+    bytes: bytes - (replacedBytes ?? 0),
+    files: replacedBytes === null ? 1 : 0,
+  };
+}
+
+/** The first lease. A refusal ends in the log as a failed upload, because the customer will ask where the file is. */
+async function openQuota(
+  context: CommandContext,
+  request: UploadRequest,
+  place: UploadPlace,
+  declared: number | null,
+  begun: Begun,
+): Promise<QuotaLease> {
+  const { session } = context;
+  const grant = session.grant!;
+  const startBytes = startOf(request, place);
+  const expected = Math.max(startBytes, declared === null ? 0 : startBytes + declared);
+  try {
+    if (grant.policy.caps.fileSize !== undefined && expected > grant.policy.caps.fileSize) {
+      throw new TransferFailure('quota.file-too-large', 'FILE_TOO_LARGE');
+    }
+    return await session.engine.ports.quota.open({
+      grant,
+      mount: place.mount,
+      transferId: begun.transferId,
+      replacesBytes: place.committed?.size ?? 0,
+      newFile: place.committed === null,
+      startBytes,
+      partialTransferId: place.partial?.transferId ?? null,
+      declaredBytes: declared,
+      signal: context.signal,
+    });
+  } catch (error) {
+    const failure = asTransferFailure(error);
+    await session.engine.ports.journal.transferEnded(session.facts(), grant, {
+      ...begun,
+      direction: 'upload',
+      bytes: 0,
+      fileBytes: null,
+      finishedAtMs: context.now(),
+      outcome: failure.outcome,
+      reason: failure.reason,
+      sha256: null,
+      keptBytes: place.partial?.bytes ?? 0,
+      dataTls: false,
+    });
+    throw failure;
+  }
+}
+
+/** Bytes that are staged before the first one arrives; a position beyond them is refused here already. */
+function startOf(request: UploadRequest, place: UploadPlace): number {
+  const present = place.partial?.bytes ?? place.committed?.size ?? 0;
+  if (request.intent === 'append') return present;
+  if (request.intent !== 'resume') return 0;
+  // A resume of the partial may also go back to bytes of the file that is already committed.
+  if (request.start > present && request.start > (place.committed?.size ?? 0))
+    throw new DomainError('restart.beyond-end');
+  return request.start;
+}
