@@ -43,13 +43,16 @@ describe('a segment glob', () => {
   });
 
   it('does not blow up on patterns that make backtracking matchers exponential', () => {
-    const pattern = `${'*a'.repeat(100)}*b`;
+    const pattern = `${'*a'.repeat(31)}*b`;
     // Exponential matching would not come back before the test times out.
     expect(compileSegment(pattern).matches('a'.repeat(255))).toBe(false);
   });
 
-  it.each(['', 'a/b', '[abc', 'a{b,c}', String.raw`\*`, 'a\u0000', 'x'.repeat(513)])('refuses %j', (pattern) => {
-    expect(segmentGlobFault(pattern)).not.toBeNull();
-    expect(() => compileSegment(pattern)).toThrow('The pattern');
-  });
+  it.each(['', 'a/b', '[abc', 'a{b,c}', String.raw`\*`, 'a\u0000', 'x'.repeat(513), `*${'x'.repeat(64)}`])(
+    'refuses %j',
+    (pattern) => {
+      expect(segmentGlobFault(pattern)).not.toBeNull();
+      expect(() => compileSegment(pattern)).toThrow('The pattern');
+    },
+  );
 });

@@ -1,6 +1,9 @@
 /** Longest pattern in characters: bounds what one match can cost (name length × pattern length, never more). */
 export const MAX_GLOB_LENGTH = 512;
 
+/** Longest segment with wildcards: a tenant's patterns are matched in a process that serves others too. */
+export const MAX_WILDCARD_LENGTH = 64;
+
 /** A compiled pattern for one path segment. */
 export interface SegmentGlob {
   /** Whether the pattern has no wildcard. */
@@ -29,6 +32,9 @@ const ANY = -2;
 export function segmentGlobFault(pattern: string): string | null {
   if (pattern === '') return 'must not be empty';
   if (pattern.length > MAX_GLOB_LENGTH) return `must have at most ${MAX_GLOB_LENGTH} characters`;
+  if (pattern.length > MAX_WILDCARD_LENGTH && /[*?[]/.test(pattern)) {
+    return `has wildcards in a name of more than ${MAX_WILDCARD_LENGTH} characters`;
+  }
   // oxlint-disable-next-line no-control-regex -- names cannot contain these, so the pattern could never match
   if (/[\u0000\r\n/]/.test(pattern)) return 'must be one file name: no "/", NUL, CR or LF';
   let index = 0;

@@ -3,7 +3,7 @@ import { ALL_PERMISSIONS, type Permission, type PermissionMask, maskOf, permissi
 import type { PathRule } from './policy-rules.js';
 
 /** Most path rules in one policy. */
-export const MAX_PATH_RULES = 200;
+export const MAX_PATH_RULES = 100;
 
 const ACROSS = '**';
 
