@@ -13,6 +13,7 @@ export default async function setUp() {
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => ['{"error":"it exited"}'])]);
   lines.close();
+  child.stdout.destroy();
   const { url, error } = JSON.parse(line);
   if (error !== undefined) throw new Error(`The test database could not be started: ${error}`);
   process.env.QUAYSIDE_TEST_POSTGRES = url;
