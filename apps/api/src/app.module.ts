@@ -10,7 +10,7 @@ import { CoreModule } from './core.module.js';
 import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ResourceHeadersInterceptor } from './http/resource-headers.interceptor.js';
-import { validationPipe } from './http/validation.js';
+import { ValidationPipe } from './http/validation.js';
 import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import type { ApiSettings } from './settings.js';
@@ -44,7 +44,7 @@ export class AppModule {
       ],
       providers: [
         { provide: APP_GUARD, useClass: AccessGuard },
-        { provide: APP_PIPE, useFactory: validationPipe },
+        { provide: APP_PIPE, useClass: ValidationPipe },
         // Outermost first: what is stored under an Idempotency-Key is the answer with its headers, as it was sent.
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
         { provide: APP_INTERCEPTOR, useClass: ResourceHeadersInterceptor },

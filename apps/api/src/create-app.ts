@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Metrics } from '@quayside/observability';
 import { AppModule } from './app.module.js';
-import { bodyFault, defaultBody, JSON_TYPES, MAX_BODY_BYTES, requireJson } from './http/json-body.js';
+import { bodyFault, defaultBody, JSON_TYPES, MAX_BODY_BYTES, refuseNul, requireJson } from './http/json-body.js';
 import type { RouteTable } from './http/allowed-methods.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { securityHeaders } from './http/security-headers.js';
@@ -23,7 +23,7 @@ export async function createApp(settings: ApiSettings, logger: LoggerService | f
   app.disable('etag');
   app.set('query parser', 'simple');
   app.useGlobalFilters(new ProblemFilter(() => (app.getHttpAdapter().getInstance() as { router: RouteTable }).router));
-  app.use(measureRequests(app.get<Metrics>(METRICS)), securityHeaders, requireJson);
+  app.use(measureRequests(app.get<Metrics>(METRICS)), securityHeaders, refuseNul, requireJson);
   app.useBodyParser('json', { limit: MAX_BODY_BYTES, type: JSON_TYPES, strict: false, inflate: false });
   app.use(bodyFault, defaultBody);
   serveOpenApi(app, buildOpenApi(app));

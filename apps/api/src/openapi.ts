@@ -80,7 +80,15 @@ function convert(schema: z.ZodType, io: 'input' | 'output') {
     $schema: _,
     $defs = {},
     ...rest
-  } = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' });
+  } = z.toJSONSchema(schema, {
+    io,
+    target: 'draft-2020-12',
+    unrepresentable: 'any',
+    // `format` says it; zod's regular expressions for dates and UUIDs are longer than the schemas around them.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.format === 'date-time' || jsonSchema.format === 'uuid') delete jsonSchema.pattern;
+    },
+  });
   return { schema: rest, components: $defs };
 }
 

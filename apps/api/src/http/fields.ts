@@ -26,8 +26,8 @@ export const label = z
   .trim()
   .min(1)
   .max(200)
-  // oxlint-disable-next-line no-control-regex -- control characters forge log lines and FTP replies
-  .regex(/^[^\u0000-\u001f\u007f]*$/, 'cannot contain control characters');
+  // Control characters forge log lines and FTP replies; half a surrogate pair is no text at all.
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'cannot contain control characters');
 
 export const slug = z
   .string()

@@ -6,6 +6,15 @@ export const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
 
 type Next = (error?: unknown) => void;
 
+/** No text in the database holds NUL, so an address with one names nothing and is refused before it is looked up. */
+export function refuseNul(request: ApiRequest, _response: ApiResponse, next: Next): void {
+  next(
+    /%00/.test(request.originalUrl)
+      ? new DomainError('request.invalid', { detail: 'The address contains NUL' })
+      : undefined,
+  );
+}
+
 /** Refuses bodies that are not JSON with 415; JSON merge patch only where there is something to patch. */
 export function requireJson(request: ApiRequest, _response: ApiResponse, next: Next): void {
   next(hasBody(request) && !isJson(request) ? new DomainError('request.unsupported-media-type') : undefined);

@@ -16,10 +16,13 @@ const MAX_FAULTS = 50;
 const MAX_FIELD_LENGTH = 100;
 
 /** Validates whatever declares a schema; faults become `request.invalid` with the names of the fields. */
-export function validationPipe(): StandardSchemaValidationPipe {
-  return new StandardSchemaValidationPipe({
-    exceptionFactory: (issues) => invalidRequest(issues as readonly Issue[]),
-  });
+export class ValidationPipe extends StandardSchemaValidationPipe {
+  constructor() {
+    super({ exceptionFactory: (issues) => invalidRequest(issues as readonly Issue[]) });
+  }
+
+  /** Nest would drop `__proto__` and `constructor` in silence; strict schemas refuse them like any unknown field. */
+  protected override stripProtoKeys(): void {}
 }
 
 /** Validate outside of the pipe (a merged patch), with the same outcome. */

@@ -72,3 +72,20 @@ async function call(url: string, method: string, path: string, options: ApiCall)
   const isJson = (response.headers.get('content-type') ?? '').includes('json');
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
 }
+
+/** A tenant with an admin's and a viewer's key. */
+export interface TenantFixture {
+  readonly id: string;
+  readonly slug: string;
+  readonly admin: string;
+  readonly viewer: string;
+}
+
+export async function aTenant(api: ApiFixture, slug: string): Promise<TenantFixture> {
+  const { body: tenant } = await api.call('POST', '/v1/tenants', { body: { slug, name: slug.toUpperCase() } });
+  const keyFor = async (role: string): Promise<string> => {
+    const { body } = await api.call('POST', `/v1/tenants/${slug}/api-keys`, { body: { name: role, role } });
+    return body.key;
+  };
+  return { id: tenant.id, slug, admin: await keyFor('tenant-admin'), viewer: await keyFor('tenant-viewer') };
+}
