@@ -125,7 +125,7 @@ export class LocalBackend implements StorageBackend {
     options: { readonly start?: number; readonly signal?: AbortSignal },
   ): Promise<Readable> {
     const { fd } = (await this.openRead(path)) as LocalFile;
-    return createReadStream('', { fd, start: options.start ?? 0, signal: options.signal ?? null });
+    return createReadStream('', { fd, start: options.start ?? 0, signal: options.signal });
   }
 
   async openWrite(target: UploadTarget, options: OpenWriteOptions): Promise<StorageWriter> {
@@ -225,9 +225,7 @@ export class LocalBackend implements StorageBackend {
 
   async freeBytes(): Promise<number> {
     try {
-      // The folder may not exist before its first use.
-      this.#space.files.isGone();
-      const { bavail, bsize } = await promises.statfs(this.#space.stagingFolder);
+      const { bavail, bsize } = await promises.statfs(this.#space.madeFolder());
       return bavail * bsize;
     } catch (error) {
       throw this.#failure(error);

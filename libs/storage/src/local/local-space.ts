@@ -33,6 +33,12 @@ export class LocalSpace {
     return (this.#staging ??= openMade(this.stagingFolder, 0o700, this.options.native));
   }
 
+  /** The folder of the space, which exists when this returns. */
+  madeFolder(): string {
+    this.#files ??= this.#openFiles();
+    return this.options.folder;
+  }
+
   get stagingFolder(): string {
     return join(this.options.folder, 'staging');
   }

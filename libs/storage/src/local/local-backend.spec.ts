@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hasNativeFolder, type NativeUse } from '@quayside/native';
+import { describeStorageBackend } from '../conformance.js';
+import { LocalBackend } from './local-backend.js';
+
+const WAYS: readonly NativeUse[] = hasNativeFolder() ? ['auto', 'off'] : ['off'];
+
+for (const native of WAYS) {
+  describeStorageBackend(`the local backend (native ${native})`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'quayside-storage-'));
+    const opened: LocalBackend[] = [];
+    const reopen = () => {
+      const backend = LocalBackend.open({ folder, native });
+      opened.push(backend);
+      return backend;
+    };
+    return {
+      backend: reopen(),
+      reopen,
+      async cleanUp() {
+        for (const backend of opened) backend.close();
+        rmSync(folder, { recursive: true, force: true });
+      },
+    };
+  });
+}
