@@ -58,7 +58,8 @@ export class AccountDirectory {
       return;
     }
     for (const [key, { record }] of this.known) {
-      const hit = change.accountId === null ? record.tenant.id === change.tenantId : record.account.id === change.accountId;
+      const hit =
+        change.accountId === null ? record.tenant.id === change.tenantId : record.account.id === change.accountId;
       if (hit) this.known.delete(key);
     }
   }

@@ -7,8 +7,9 @@ import {
   parseLoginName,
   type SessionGrant,
 } from '@quayside/domain';
-import type { Authenticator, LoginAttempt, Log } from '@quayside/ftp-engine';
+import type { Authenticator, LoginAttempt } from '@quayside/ftp-engine';
 import type { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
+import type { LiveGrants } from '../sessions/live-grants.js';
 import type { SessionDirectory } from '../sessions/session-directory.js';
 import type { AccountDirectory } from './account-directory.js';
 import type { LoginThrottle } from './login-throttle.js';
@@ -20,7 +21,7 @@ export interface FtpAuthenticatorParts {
   readonly verified: VerifiedPasswords;
   readonly throttle: LoginThrottle;
   readonly sessions: SessionDirectory;
-  readonly log: Log;
+  readonly grants: LiveGrants;
   readonly nowMs?: () => number;
 }
 
@@ -51,6 +52,7 @@ export class FtpAuthenticator implements Authenticator {
     if (!decision.ok) throw loginError(decision);
     const grant = grantOf(record, credential);
     await this.parts.sessions.open(attempt, grant);
+    this.parts.grants.opened(attempt, grant, credential);
     throttle.succeeded(login, remoteAddress);
     return grant;
   }

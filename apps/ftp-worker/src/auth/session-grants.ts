@@ -71,7 +71,8 @@ export function versionOf(record: LoginRecord): string {
   return `${record.tenant.version}/${record.account.version}/${policies}/${mounts}`;
 }
 
-function limitsOf(credential: LoginCredential): CredentialLimits {
+/** What one password may do less than its account. */
+export function limitsOf(credential: LoginCredential): CredentialLimits {
   return {
     expiresAtMs: credential.expiresAtMs,
     addresses: credential.addresses,

@@ -1,0 +1,199 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type Config, passiveShare, type WorkerPlace } from '@quayside/config';
+import {
+  Database,
+  FtpSessionsRepository,
+  LoginRepository,
+  NodesRepository,
+  Notifications,
+  QuotaLedgerRepository,
+  TenantDirectoryRepository,
+} from '@quayside/database';
+import { newId } from '@quayside/domain';
+import { FtpEngine } from '@quayside/ftp-engine';
+import type { AppLog } from '@quayside/observability';
+import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
+import { EventPublisher, queueConnection } from '@quayside/queue';
+import { AccountDirectory } from './auth/account-directory.js';
+import { FtpAuthenticator } from './auth/ftp-authenticator.js';
+import { LoginThrottle } from './auth/login-throttle.js';
+import { WorkerEvents } from './events/worker-events.js';
+import { type CertificatePair, readCertificatePair, watchCertificatePair } from './listeners/certificate-files.js';
+import { openListeners } from './listeners/listener-sockets.js';
+import { TenantHosts } from './listeners/tenant-hosts.js';
+import { QuotaLeases } from './quota/quota-leases.js';
+import { Changes } from './sessions/changes.js';
+import { Heartbeat, LEASE_TTL_MS } from './sessions/heartbeat.js';
+import { LiveGrants } from './sessions/live-grants.js';
+import { SessionDirectory } from './sessions/session-directory.js';
+import { SpaceBackends } from './storage/storage-resolver.js';
+import { APP_CONFIG, APP_LOG, CERTIFICATE, WORKER_PLACE } from './tokens.js';
+import { WorkerJournal } from './worker-journal.js';
+
+const VERSION = '0.1.0';
+
+/** One FTP worker process: the engine, and the adapters that bind its ports to database, storage and spool. */
+@Injectable()
+export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly id = newId();
+  private readonly nodes: NodesRepository;
+  private readonly backends: SpaceBackends;
+  private readonly publisher: EventPublisher;
+  private readonly directory: SessionDirectory;
+  private readonly events: WorkerEvents;
+  private readonly engine: FtpEngine;
+  private readonly changes: Changes;
+  private readonly notifications: Notifications;
+  private readonly heartbeat: Heartbeat;
+  private unwatch: () => void = () => undefined;
+
+  constructor(
+    @Inject(APP_CONFIG) private readonly config: Config,
+    @Inject(APP_LOG) private readonly log: AppLog,
+    @Inject(WORKER_PLACE) private readonly place: WorkerPlace,
+    @Inject(Database) database: Database,
+    @Inject(CERTIFICATE) certificate: CertificatePair | null,
+  ) {
+    const url = database.options.url;
+    const ledger = new QuotaLedgerRepository(database);
+    const logins = new LoginRepository(database);
+    this.nodes = new NodesRepository(database);
+    this.backends = new SpaceBackends(config.storage.root);
+    const connection = queueConnection({ url: config.queue.url ?? url, role: 'quayside_worker', poolSize: 2 });
+    this.publisher = new EventPublisher({ connection, log });
+    this.directory = new SessionDirectory({ store: new FtpSessionsRepository(database), workerId: this.id, log });
+    this.events = new WorkerEvents({
+      config,
+      place,
+      source: { node: config.nodeName, worker: this.id },
+      ledger,
+      publisher: this.publisher,
+      backends: this.backends,
+      log,
+    });
+    const accounts = new AccountDirectory({ records: logins });
+    const hosts = new TenantHosts(new TenantDirectoryRepository(database));
+    const leases = new QuotaLeases({ ledger, workerId: this.id, log, leaseTtlMs: LEASE_TTL_MS });
+    const grants = new LiveGrants(logins, () => this.engine, log);
+    const authenticator = new FtpAuthenticator({
+      accounts,
+      hasher: new PasswordHasher({ cost: config.bcryptCost }),
+      verified: new VerifiedPasswords(),
+      throttle: new LoginThrottle(),
+      sessions: this.directory,
+      grants,
+    });
+    const passive = passiveShare(config.ftp.passivePorts, place);
+    this.engine = new FtpEngine(
+      {
+        listeners: openListeners(config, place),
+        certificate,
+        publicAddress: config.ftp.publicAddress ?? null,
+        passivePorts: { min: passive.first, max: passive.last },
+        activeMode: config.ftp.activeMode,
+        sessionReuse: config.tls.sessionReuse,
+        uploadFsync: config.storage.fsync,
+        timeouts: {
+          login: config.ftp.loginTimeoutMs,
+          idle: config.ftp.idleTimeoutMs,
+          dataConnect: config.ftp.dataTimeoutMs,
+          stall: config.ftp.stallTimeoutMs,
+        },
+        limits: { maxConnections: Math.ceil(config.ftp.maxSessions / place.count) },
+      },
+      {
+        authenticator,
+        storage: this.backends,
+        quota: leases,
+        journal: new WorkerJournal(this.events.journal, (sessionId) => {
+          this.directory.close(sessionId);
+          grants.closed(sessionId);
+        }),
+        tenants: hosts,
+        log,
+      },
+    );
+    this.changes = new Changes({
+      accounts,
+      hosts,
+      leases,
+      grants,
+      endSession: (id, end) => void this.engine.endSession(id, end),
+    });
+    this.notifications = new Notifications({
+      url,
+      applicationName: 'quayside ftp-worker notifications',
+      onChange: (change) => this.changes.apply(change),
+      onGap: () => void this.changes.compareAll(),
+      onWarning: (message, cause) => log.warn(message, { error: cause }),
+    });
+    this.heartbeat = new Heartbeat({
+      workerId: this.id,
+      nodes: this.nodes,
+      ledger,
+      directory: this.directory,
+      sessions: this.engine,
+      registerAgain: () => this.register(),
+      log,
+    });
+  }
+
+  /** In this order: whatever an earlier process promised is settled before a new promise is made. */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.register();
+    await this.events.start();
+    this.notifications.start();
+    await this.engine.start();
+    this.changes.start();
+    this.heartbeat.start();
+    this.watchCertificate();
+    this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.unwatch();
+    await this.engine.drain(this.config.ftp.drainTimeoutMs);
+    this.changes.stop();
+    await this.heartbeat.stop();
+    await this.directory.stop();
+    await this.events.stop();
+    await this.notifications.close();
+    await this.publisher.close();
+    await this.nodes.removeWorker(this.id).catch(() => undefined);
+    this.backends.close();
+  }
+
+  private async register(): Promise<void> {
+    const { nodeName, ftp } = this.config;
+    const node = await this.nodes.registerNode({ id: newId(), name: nodeName, version: VERSION });
+    const worker = {
+      id: this.id,
+      nodeId: node.id,
+      slot: this.place.slot,
+      pid: process.pid,
+      ports: { ftp: ftp.port, ftps: ftp.implicitTlsPort, passive: passiveShare(ftp.passivePorts, this.place) },
+    };
+    await this.nodes.registerWorker(worker);
+    for (const dead of await this.nodes.predecessors(worker)) await this.nodes.removeWorker(dead);
+  }
+
+  private watchCertificate(): void {
+    const { certFile, keyFile } = this.config.tls;
+    if (certFile === undefined || keyFile === undefined) return;
+    this.unwatch = watchCertificatePair(
+      certFile,
+      keyFile,
+      (pair) => {
+        this.engine.setCertificate(pair);
+        this.log.info('the certificate was replaced; new connections get the new one');
+      },
+      (error) => this.log.error('the new certificate cannot be used; the old one stays', { error: error.message }),
+    );
+  }
+}
+
+/** The listeners' certificate from the settings; null where none is set. */
+export async function configuredCertificate({ tls }: Config): Promise<CertificatePair | null> {
+  if (tls.certFile === undefined || tls.keyFile === undefined) return null;
+  return readCertificatePair(tls.certFile, tls.keyFile);
+}

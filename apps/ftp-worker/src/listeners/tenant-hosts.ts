@@ -1,0 +1,50 @@
+import type { TenantHostRecord } from '@quayside/database';
+import type { TenantDirectory, TenantHost } from '@quayside/ftp-engine';
+
+/** Reads hosts; TenantDirectoryRepository is one. */
+export interface HostRecords {
+  findHost(host: string): Promise<TenantHostRecord | null>;
+}
+
+const MAX_ENTRIES = 10_000;
+/** Longest that a client waits for the tenant of its HOST or SNI. */
+const ANSWER_MS = 1_000;
+
+/** Tenants by the names that HOST and SNI give, remembered until something about tenants or domains changes. */
+export class TenantHosts implements TenantDirectory {
+  private readonly known = new Map<string, TenantHost | null>();
+
+  constructor(private readonly records: HostRecords) {}
+
+  async find(host: string): Promise<TenantHost | null> {
+    const name = host.toLowerCase();
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, ANSWER_MS, undefined);
+    });
+    try {
+      const record = await Promise.race([this.records.findHost(name), late]);
+      if (record === undefined) return null;
+      const found = record === null || record.status === 'suspended' ? null : hostOf(record);
+      if (this.known.size >= MAX_ENTRIES) this.known.delete(this.known.keys().next().value!);
+      this.known.set(name, found);
+      return found;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  forget(): void {
+    this.known.clear();
+  }
+}
+
+function hostOf({ slug, certificate, privateKey }: TenantHostRecord): TenantHost {
+  return {
+    slug,
+    welcome: null,
+    certificate: certificate === null || privateKey === null ? null : { cert: certificate, key: privateKey },
+  };
+}

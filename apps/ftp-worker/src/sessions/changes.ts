@@ -1,0 +1,67 @@
+import type { Change } from '@quayside/database';
+import type { SessionEnd } from '@quayside/ftp-engine';
+import type { AccountDirectory } from '../auth/account-directory.js';
+import type { TenantHosts } from '../listeners/tenant-hosts.js';
+import type { QuotaLeases } from '../quota/quota-leases.js';
+import type { LiveGrants } from './live-grants.js';
+
+export interface ChangeTargets {
+  readonly accounts: AccountDirectory;
+  readonly hosts: TenantHosts;
+  readonly leases: QuotaLeases;
+  readonly grants: LiveGrants;
+  readonly endSession: (id: string, end: SessionEnd) => void;
+}
+
+/** How often every open session is compared with the database: catches what a lost notification missed. */
+const COMPARE_MS = 30_000;
+
+/** Carries what an admin changed to whatever this worker remembers of it, and to its open sessions. */
+export class Changes {
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly targets: ChangeTargets) {}
+
+  start(): void {
+    this.timer = setInterval(() => void this.compareAll(), COMPARE_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+  }
+
+  apply(change: Change): void {
+    const { accounts, hosts, leases, grants, endSession } = this.targets;
+    switch (change.table) {
+      case 'quota_ledger':
+        leases.changed(change.tenantId);
+        return;
+      case 'ftp_session':
+        if (change.op === 'update' && change.id !== null) {
+          endSession(change.id, { text: 'The session was ended by the administrator.', reason: 'kicked' });
+        }
+        return;
+      case 'node':
+      case 'outbox':
+        return;
+      case 'tenant':
+      case 'tenant_domain':
+        hosts.forget();
+        break;
+      default:
+    }
+    accounts.forget(change);
+    void grants.changed(change);
+  }
+
+  /** Notifications may have been missed: nothing that is remembered can be trusted. */
+  compareAll(): Promise<void> {
+    const { accounts, hosts, leases, grants } = this.targets;
+    const anybody = { tenantId: null, accountId: null };
+    hosts.forget();
+    leases.changed(null);
+    accounts.forget(anybody);
+    return grants.changed(anybody);
+  }
+}

@@ -1,0 +1,64 @@
+import type { NodesRepository, QuotaLedgerRepository } from '@quayside/database';
+import type { Log, SessionEnd, SessionView } from '@quayside/ftp-engine';
+import type { SessionDirectory } from './session-directory.js';
+
+/** How often a worker says that it lives, ms; the reaper gives up on it after several times that. */
+export const HEARTBEAT_MS = 10_000;
+/** How often running transfers are shown, ms. */
+const SHOW_MS = 1_000;
+/** Leases live several beats, so that a database that is away for a minute costs no upload its place. */
+export const LEASE_TTL_MS = 120_000;
+
+export interface HeartbeatParts {
+  readonly workerId: string;
+  readonly nodes: Pick<NodesRepository, 'beat'>;
+  readonly ledger: Pick<QuotaLedgerRepository, 'renew'>;
+  readonly directory: SessionDirectory;
+  readonly sessions: { sessions(): SessionView[]; endSession(id: string, end: SessionEnd): Promise<boolean> };
+  /** The worker was taken for dead and its rows are gone. */
+  readonly registerAgain: () => Promise<void>;
+  readonly log: Log;
+}
+
+/** Says for the worker that it, its sessions and its leases are alive, and shows what the sessions do. */
+export class Heartbeat {
+  private timer: NodeJS.Timeout | null = null;
+  private beating: Promise<void> | null = null;
+  private lastFullMs = 0;
+
+  constructor(private readonly parts: HeartbeatParts) {}
+
+  start(): void {
+    this.timer = setInterval(() => {
+      this.beating ??= this.beat().finally(() => (this.beating = null));
+    }, SHOW_MS);
+    this.timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    await this.beating;
+  }
+
+  private async beat(): Promise<void> {
+    const { workerId, nodes, ledger, directory, sessions, registerAgain, log } = this.parts;
+    const full = Date.now() - this.lastFullMs >= HEARTBEAT_MS;
+    try {
+      if (full) {
+        const known = await nodes.beat(workerId);
+        if (known === null) {
+          log.warn('this worker was taken for dead and registers again', { workerId });
+          await registerAgain();
+          directory.writeAllAgain();
+        }
+        await ledger.renew(workerId, LEASE_TTL_MS);
+        this.lastFullMs = Date.now();
+      }
+      for (const { id, reason } of await directory.beat(sessions.sessions(), full)) {
+        void sessions.endSession(id, { text: 'The session was ended by the administrator.', reason });
+      }
+    } catch (error) {
+      if (full) log.warn('the heartbeat did not reach the database', { error: String(error) });
+    }
+  }
+}

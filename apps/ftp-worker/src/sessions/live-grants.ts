@@ -1,0 +1,97 @@
+import type { LoginCredential, LoginRecord } from '@quayside/database';
+import { mayContinue, type SessionGrant } from '@quayside/domain';
+import type { Log, LoginAttempt, SessionEnd } from '@quayside/ftp-engine';
+import { grantOf, limitsOf, policyOf } from '../auth/session-grants.js';
+
+/** The open sessions that a change can reach; FtpEngine is one. */
+export interface OpenSessions {
+  endSession(id: string, end: SessionEnd): Promise<boolean>;
+  replaceGrant(sessionId: string, grant: SessionGrant): void;
+}
+
+/** Reads accounts anew; LoginRepository does. */
+export interface AccountRecords {
+  reload(accountIds: readonly string[]): Promise<LoginRecord[]>;
+}
+
+interface Live {
+  grant: SessionGrant;
+  readonly credentialVersion: number;
+  readonly address: string;
+  readonly tls: boolean;
+}
+
+/**
+ * What each open session was granted, and the re-evaluation when the account behind it changes: the session gets the
+ * new grant, or it ends. Changes that arrive while a reload runs are gathered for the next one.
+ */
+export class LiveGrants {
+  private readonly live = new Map<string, Live>();
+  private readonly pending = new Set<string>();
+  private running: Promise<void> | null = null;
+
+  constructor(
+    private readonly records: AccountRecords,
+    private readonly sessions: () => OpenSessions,
+    private readonly log: Log,
+  ) {}
+
+  opened(attempt: LoginAttempt, grant: SessionGrant, credential: LoginCredential): void {
+    const { remoteAddress, tls } = attempt;
+    this.live.set(attempt.sessionId, { grant, credentialVersion: credential.version, address: remoteAddress, tls });
+  }
+
+  closed(sessionId: string): void {
+    this.live.delete(sessionId);
+  }
+
+  /** Something about this account, or this tenant, or (with neither) about anybody has changed. */
+  changed(change: { readonly tenantId: string | null; readonly accountId: string | null }): Promise<void> {
+    for (const { grant } of this.live.values()) {
+      if (change.accountId !== null && grant.accountId !== change.accountId) continue;
+      if (change.accountId === null && change.tenantId !== null && grant.tenantId !== change.tenantId) continue;
+      this.pending.add(grant.accountId);
+    }
+    this.running ??= this.run();
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
+    try {
+      while (this.pending.size > 0) {
+        const ids = [...this.pending].slice(0, 500);
+        for (const id of ids) this.pending.delete(id);
+        const records = new Map((await this.records.reload(ids)).map((record) => [record.account.id, record]));
+        for (const [sessionId, session] of this.live) {
+          const { accountId } = session.grant;
+          if (ids.includes(accountId)) this.reconsider(sessionId, session, records.get(accountId) ?? null);
+        }
+      }
+    } catch (error) {
+      // The slow check asks again.
+      this.log.warn('open sessions could not be compared with a change', { error: String(error) });
+    } finally {
+      this.running = null;
+    }
+  }
+
+  private reconsider(sessionId: string, session: Live, record: LoginRecord | null): void {
+    const credential = record?.credentials.find(({ id }) => id === session.grant.credentialId) ?? null;
+    const decision = mayContinue({
+      tenant: record?.tenant ?? null,
+      account: record?.account ?? null,
+      credential: credential === null ? null : limitsOf(credential),
+      credentialStands: credential !== null && credential.version === session.credentialVersion,
+      policy: record === null ? session.grant.policy : policyOf(record),
+      attempt: { address: session.address, tls: session.tls, atMs: Date.now() },
+    });
+    if (!decision.ok) {
+      void this.sessions().endSession(sessionId, { text: decision.text, reason: decision.error });
+      return;
+    }
+    const grant = grantOf(record!, credential!);
+    if (grant.version === session.grant.version) return;
+    session.grant = grant;
+    this.sessions().replaceGrant(sessionId, grant);
+  }
+}
