@@ -42,8 +42,8 @@ function errnoName(errno: number): string {
   }
 }
 
-/** The `code` of a system error; empty for anything else. */
+/** The `code` of a system error; empty for anything else. (`instanceof Error` would miss errors of another realm.) */
 export function errorCode(thrown: unknown): string {
-  const code = thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
-  return code ?? '';
+  const code = (thrown as { readonly code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : '';
 }

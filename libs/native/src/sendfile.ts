@@ -54,7 +54,7 @@ function sendFileCalls(): Calls | null {
     ) => number;
     calls = {
       library,
-      send: library.bind('ssize_t sendfile64(int socket, int file, void *offset, size_t count)') as Calls['send'],
+      send: library.bind('long sendfile64(int socket, int file, void *offset, size_t count)') as Calls['send'],
       duplicate: (fd) => {
         const copy = fcntl(fd, F_DUPFD_CLOEXEC, 'int', 3);
         if (copy < 0) throw systemError(library.koffi.errno(), 'fcntl');
