@@ -2,7 +2,7 @@ import type { Setting, SettingGroup } from './setting.js';
 import { SETTINGS } from './settings.js';
 
 const HEAD = `# Settings of Quayside. Copy what you change into the environment of the process; nothing here is required.
-# Generated from libs/config/src/settings.ts by \`npm run generate\`; do not edit.
+# Generated from libs/config/src/settings.ts by \`npm run openapi\`; do not edit.
 `;
 
 /** The text of `.env.example`: every setting, commented out, with its default. */

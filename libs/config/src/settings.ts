@@ -40,7 +40,7 @@ export const SETTINGS = {
 
   DATABASE_URL: optionalSetting({
     group: 'Database and queue',
-    comment: 'PostgreSQL 15 or newer, as postgresql://user:password@host:5432/name.',
+    comment: 'PostgreSQL 14 or newer, as postgresql://user:password@host:5432/name.',
     fallbackNote: 'embedded PostgreSQL in DATA_DIR',
     secret: true,
     value: url('postgresql', 'postgres'),

@@ -1,0 +1,213 @@
+import { availableParallelism, hostname } from 'node:os';
+import { optionalSetting, setting } from './setting.js';
+import { address, integer, ipv4, label, oneOf, onOff, path, portRange, seconds, secret, url } from './values.js';
+/** What `NODE_NAME` is when nobody sets it: the host's name with anything unusual replaced. */
+function ownName() {
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 63) || 'node'
+  );
+}
+/**
+ * THE table of settings. `.env.example` and the table in docs/operations.md are generated from it, and nothing else
+ * in the program reads the environment.
+ */
+export const SETTINGS = {
+  DATA_DIR: setting({
+    group: 'Installation',
+    comment: 'Folder of the embedded database, storage, spool, certificate, admin key and logs.',
+    fallback: './data',
+    value: path(),
+  }),
+  NODE_NAME: setting({
+    group: 'Installation',
+    comment: 'Name of this machine in sessions, events and the fleet list; unique per machine.',
+    fallback: ownName(),
+    fallbackNote: 'host name',
+    value: label(),
+  }),
+  BOOTSTRAP_ADMIN_KEY: optionalSetting({
+    group: 'Installation',
+    comment: 'First platform-admin API key, at least 24 characters.',
+    fallbackNote: 'generated into DATA_DIR/admin-key (mode 600)',
+    secret: true,
+    value: secret(24),
+  }),
+  DATABASE_URL: optionalSetting({
+    group: 'Database and queue',
+    comment: 'PostgreSQL 15 or newer, as postgresql://user:password@host:5432/name.',
+    fallbackNote: 'embedded PostgreSQL in DATA_DIR',
+    secret: true,
+    value: url('postgresql', 'postgres'),
+  }),
+  DATABASE_POOL_SIZE: setting({
+    group: 'Database and queue',
+    comment: 'Connections that each process keeps to PostgreSQL at most.',
+    fallback: '10',
+    value: integer(2, 100),
+  }),
+  QUEUE_URL: optionalSetting({
+    group: 'Database and queue',
+    comment: 'Redis for the event queue, as redis://host:6379 or rediss://…',
+    fallbackNote: 'BullMQ on the same PostgreSQL',
+    secret: true,
+    value: url('redis', 'rediss'),
+  }),
+  API_HOST: setting({
+    group: 'API',
+    comment: 'Address on which the REST API listens; put a TLS proxy before it before you open it to a network.',
+    fallback: '127.0.0.1',
+    value: address(),
+  }),
+  API_PORT: setting({ group: 'API', comment: 'Port of the REST API.', fallback: '3000', value: integer(1, 65535) }),
+  FTP_HOST: setting({
+    group: 'FTP',
+    comment: 'Address on which FTP and FTPS listen; :: takes IPv4 and IPv6.',
+    fallback: '0.0.0.0',
+    value: address(),
+  }),
+  FTP_PORT: setting({
+    group: 'FTP',
+    comment: 'Port of FTP with explicit TLS; 21 in production.',
+    fallback: '2121',
+    value: integer(1, 65535),
+  }),
+  FTPS_PORT: setting({
+    group: 'FTP',
+    comment: 'Port of FTPS (implicit TLS); 990 in production, 0 = off.',
+    fallback: '9990',
+    value: integer(0, 65535),
+  }),
+  FTP_PASSIVE_PORTS: setting({
+    group: 'FTP',
+    comment: 'Ports for passive data connections; open them in the firewall. The workers divide them among themselves.',
+    fallback: '30000-30099',
+    value: portRange(),
+  }),
+  FTP_PUBLIC_ADDRESS: optionalSetting({
+    group: 'FTP',
+    comment: 'IPv4 address announced to passive clients; set it behind NAT.',
+    fallbackNote: 'the address the client connected to',
+    value: ipv4(),
+  }),
+  FTP_ACTIVE_MODE: setting({
+    group: 'FTP',
+    comment: 'Whether PORT and EPRT (the server dials the client) are offered: on or off.',
+    fallback: 'on',
+    value: onOff(),
+  }),
+  FTP_WORKERS: setting({
+    group: 'FTP',
+    comment: 'FTP worker processes on this machine.',
+    fallback: String(Math.min(availableParallelism(), 64)),
+    fallbackNote: 'number of cores',
+    value: integer(1, 64),
+  }),
+  FTP_MAX_SESSIONS: setting({
+    group: 'FTP',
+    comment: 'Control connections that one worker process accepts; more are answered 421.',
+    fallback: '5000',
+    value: integer(1, 100_000),
+  }),
+  FTP_LOGIN_TIMEOUT: setting({
+    group: 'FTP',
+    comment: 'Seconds from connect to login.',
+    fallback: '60',
+    value: seconds(5, 600),
+  }),
+  FTP_IDLE_TIMEOUT: setting({
+    group: 'FTP',
+    comment: 'Seconds without a command before a session ends; running transfers do not count as idle.',
+    fallback: '300',
+    value: seconds(10, 86_400),
+  }),
+  FTP_DATA_TIMEOUT: setting({
+    group: 'FTP',
+    comment: 'Seconds to wait for a data connection.',
+    fallback: '30',
+    value: seconds(1, 300),
+  }),
+  FTP_STALL_TIMEOUT: setting({
+    group: 'FTP',
+    comment: 'Seconds without a byte before a transfer is given up.',
+    fallback: '300',
+    value: seconds(5, 86_400),
+  }),
+  FTP_DRAIN_TIMEOUT: setting({
+    group: 'FTP',
+    comment: 'Seconds that a stop waits for running transfers.',
+    fallback: '30',
+    value: seconds(0, 3600),
+  }),
+  FTP_TLS_CERT: optionalSetting({
+    group: 'TLS',
+    comment: 'Certificate chain, PEM; read again when the file changes.',
+    fallbackNote: 'self-signed pair made in DATA_DIR',
+    value: path(),
+  }),
+  FTP_TLS_KEY: optionalSetting({
+    group: 'TLS',
+    comment: 'Private key of FTP_TLS_CERT, PEM without a passphrase.',
+    fallbackNote: 'self-signed pair made in DATA_DIR',
+    value: path(),
+  }),
+  FTP_TLS_SESSION_REUSE: setting({
+    group: 'TLS',
+    comment:
+      'Whether a data connection must resume the TLS session of its control connection: off, prefer (recorded) or require (refused otherwise).',
+    fallback: 'prefer',
+    value: oneOf(['off', 'prefer', 'require']),
+  }),
+  STORAGE_ROOT: optionalSetting({
+    group: 'Storage',
+    comment: 'Folder in which local spaces live; shared by all machines of an installation.',
+    fallbackNote: 'DATA_DIR/storage',
+    value: path(),
+  }),
+  UPLOAD_FSYNC: setting({
+    group: 'Storage',
+    comment:
+      'Whether an upload is on the disk (fdatasync) before its 226: on, or off to leave it to the operating system.',
+    fallback: 'on',
+    value: onOff(),
+  }),
+  UPLOAD_PARTIAL_TTL: setting({
+    group: 'Storage',
+    comment: 'Seconds for which an incomplete upload is kept to be resumed.',
+    fallback: '86400',
+    value: seconds(60, 31_536_000),
+  }),
+  SPOOL_DIR: optionalSetting({
+    group: 'Storage',
+    comment: 'Folder of the write-ahead spool of transfers and events; must be a local disk.',
+    fallbackNote: 'DATA_DIR/spool',
+    value: path(),
+  }),
+  SPOOL_MAX_BYTES: setting({
+    group: 'Storage',
+    comment: 'Size of the spool of one worker; a full spool refuses uploads with 451.',
+    fallback: '268435456',
+    value: integer(1_048_576, 1_099_511_627_776, 'bytes'),
+  }),
+  BCRYPT_COST: setting({
+    group: 'Installation',
+    comment: 'Cost of new password hashes: each step doubles the work.',
+    fallback: '12',
+    value: integer(4, 16),
+  }),
+  LOG_LEVEL: setting({
+    group: 'Logs',
+    comment: 'Least level that is logged: trace, debug, info, warn, error, fatal.',
+    fallback: 'info',
+    value: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+  }),
+  LOG_FORMAT: optionalSetting({
+    group: 'Logs',
+    comment: 'Form of the log: pretty or json.',
+    fallbackNote: 'pretty on a terminal, json otherwise',
+    value: oneOf(['pretty', 'json']),
+  }),
+};
+//# sourceMappingURL=settings.js.map
