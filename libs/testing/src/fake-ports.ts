@@ -166,7 +166,7 @@ export class FakeQuota implements QuotaGate {
   async open(ask: QuotaAsk) {
     this.asks.push(ask);
     const limit = this.limitBytes;
-    if (limit !== null && limit <= ask.startBytes && ask.replacesBytes < limit) throw new DomainError('quota.exceeded');
+    if (limit !== null && limit <= ask.startBytes && ask.replacesBytes <= limit) throw new DomainError('quota.exceeded');
     let coveredBytes = limit ?? Number.MAX_SAFE_INTEGER;
     return {
       get coveredBytes() {

@@ -70,6 +70,9 @@ export function rangedArgument(arg: string): { name: string; from: number | null
   const match =
     /^"((?:[^"]|"")*)"(?: +(\d{1,15})(?: +(\d{1,15}))?)? *$/.exec(arg) ?? /^(.*?) +(\d{1,15}) +(\d{1,15}) *$/.exec(arg);
   if (match === null) return { name: arg, from: null, to: null };
-  const number = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
-  return { name: match[1]!.replaceAll('""', '"'), from: number(match[2]), to: number(match[3]) };
+  return { name: match[1]!.replaceAll('""', '"'), from: numberOf(match[2]), to: numberOf(match[3]) };
+}
+
+function numberOf(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text);
 }

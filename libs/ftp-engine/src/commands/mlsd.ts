@@ -1,5 +1,6 @@
 import { childOf } from '@quayside/domain';
 import { Calendar } from '../listing/calendar.js';
+import { inOrder } from '../listing/listing.js';
 import { MlsxFacts } from '../listing/mlsx-facts.js';
 import { sendLines } from '../transfer/send-lines.js';
 import { type CommandContext, defineCommand } from './define-command.js';
@@ -20,7 +21,7 @@ async function* linesOf({ arg, session, signal, verb }: CommandContext): AsyncGe
   const fs = session.fs!;
   const path = fs.resolve(arg);
   const facts = new MlsxFacts(chosenFacts(session), new Calendar());
-  for await (const page of await fs.list(path, verb, signal)) {
+  for await (const page of inOrder(await fs.list(path, verb, signal), null)) {
     let text = '';
     for (const entry of page) {
       text += `${facts.of(entry, fs.permissionsAt(childOf(path, entry.name)))} ${entry.name}\r\n`;

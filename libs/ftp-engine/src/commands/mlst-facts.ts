@@ -8,7 +8,6 @@ export const MLST_FACTS: readonly { readonly name: string; readonly byDefault: b
   { name: 'perm', byDefault: true },
   { name: 'unique', byDefault: true },
   { name: 'X.sha256', byDefault: false },
-  { name: 'X.incomplete', byDefault: true },
 ];
 
 const DEFAULT = MLST_FACTS.filter((fact) => fact.byDefault).map((fact) => fact.name);

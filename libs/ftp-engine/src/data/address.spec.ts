@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { assert, constantFrom, integer, ipV4, ipV6, oneof, property } from 'fast-check';
 import {
   canonicalAddress,
   formatExtendedPort,
@@ -10,7 +10,7 @@ import {
   protocolOf,
 } from './address.js';
 
-const ports = fc.integer({ min: 1, max: 65_535 });
+const ports = integer({ min: 1, max: 65_535 });
 
 describe('canonicalAddress', () => {
   it('gives IPv4 for an IPv4-mapped address, in either notation', () => {
@@ -32,8 +32,8 @@ describe('canonicalAddress', () => {
 
 describe('PORT and 227 text', () => {
   it('reads back what it wrote', () => {
-    fc.assert(
-      fc.property(fc.ipV4(), ports, (host, port) => {
+    assert(
+      property(ipV4(), ports, (host, port) => {
         expect(parseHostPort(formatHostPort({ host, port }))).toEqual({ host, port });
       }),
     );
@@ -54,8 +54,8 @@ describe('PORT and 227 text', () => {
 
 describe('EPRT and 229 text', () => {
   it('reads both families with any delimiter', () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), ports, fc.constantFrom('|', '!', '@', '#'), (host, port, d) => {
+    assert(
+      property(oneof(ipV4(), ipV6()), ports, constantFrom('|', '!', '@', '#'), (host, port, d) => {
         const protocol = host.includes(':') ? 2 : 1;
         expect(parseExtendedAddress(`${d}${protocol}${d}${host}${d}${port}${d}`)).toEqual({
           host: canonicalAddress(host),

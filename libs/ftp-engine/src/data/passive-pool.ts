@@ -203,7 +203,7 @@ export class PassivePool {
   async close(): Promise<void> {
     this.#closed = true;
     for (const held of this.#held.values()) for (const reservation of held) reservation.release();
-    for (const line of this.#waiting.values()) for (const waiter of [...line]) waiter.wake();
+    for (const line of this.#waiting.values()) while (line.length > 0) line[0]!.wake();
     for (const listener of this.#listeners) {
       await listener.opening;
       // Connections that transfers have taken are theirs to end; the port is free at once.

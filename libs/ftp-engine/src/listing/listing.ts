@@ -141,7 +141,7 @@ function linesOf(page: readonly SeenEntry[], format: LineFormat): string {
 }
 
 /** Sorted where that needs little memory or was asked for; else page by page as they come. */
-async function* inOrder(
+export async function* inOrder(
   pages: AsyncIterable<readonly SeenEntry[]>,
   options: ListOptions | null,
 ): AsyncGenerator<readonly SeenEntry[]> {

@@ -27,7 +27,8 @@ export class MlsxFacts {
     if (chosen.has('perm')) facts += `perm=${this.#perm(entry, permissions)};`;
     if (chosen.has('unique')) facts += `unique=${entry.unique};`;
     if (chosen.has('X.sha256') && entry.sha256 !== undefined) facts += `X.sha256=${entry.sha256};`;
-    if (chosen.has('X.incomplete') && entry.incomplete === true) facts += 'X.incomplete=1;';
+    // Not to be switched off: without it, part of a file would pass for all of it.
+    if (entry.incomplete === true) facts += 'X.incomplete=1;';
     return facts;
   }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { array, assert, constantFrom, integer, property } from 'fast-check';
 import { AsciiDecoder, AsciiEncoder } from './ascii.js';
 
-const text = fc.array(fc.constantFrom('a', 'b', '\r', '\n', '\r\n'), { maxLength: 60 }).map((parts) => parts.join(''));
-const cuts = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 8 });
+const text = array(constantFrom('a', 'b', '\r', '\n', '\r\n'), { maxLength: 60 }).map((parts) => parts.join(''));
+const cuts = array(integer({ min: 0, max: 60 }), { maxLength: 8 });
 
 function pieces(whole: string, at: readonly number[]): Uint8Array[] {
   const borders = [0, ...at.filter((cut) => cut < whole.length).toSorted((a, b) => a - b), whole.length];
@@ -23,22 +23,22 @@ function encode(whole: string, at: readonly number[]): string {
 
 describe('ASCII conversion', () => {
   it('stores CRLF as LF and keeps a bare CR, wherever the chunks are cut', () => {
-    fc.assert(
-      fc.property(text, cuts, (whole, at) => {
+    assert(
+      property(text, cuts, (whole, at) => {
         expect(decode(whole, at)).toBe(whole.replaceAll('\r\n', '\n'));
       }),
     );
   });
   it('sends LF as CRLF and does not double an existing CRLF, wherever the chunks are cut', () => {
-    fc.assert(
-      fc.property(text, cuts, (whole, at) => {
+    assert(
+      property(text, cuts, (whole, at) => {
         expect(encode(whole, at)).toBe(whole.replaceAll(/\r?\n/g, '\r\n'));
       }),
     );
   });
   it('brings a text file back unchanged', () => {
-    fc.assert(
-      fc.property(
+    assert(
+      property(
         text.map((whole) => whole.replaceAll('\r', '')),
         cuts,
         cuts,
