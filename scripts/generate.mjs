@@ -37,7 +37,7 @@ writeFileSync(stamp, `${fingerprint}\n`);
 
 function fingerprintOfInputs() {
   const hash = createHash('sha256');
-  for (const name of readdirSync(schemaFolder).sort()) {
+  for (const name of readdirSync(schemaFolder).toSorted()) {
     hash
       .update(`${name}\0`)
       .update(readFileSync(join(schemaFolder, name)))

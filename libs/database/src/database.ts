@@ -1,5 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import pg from 'pg';
+import { type ClientBase, Pool, type PoolConfig, types } from 'pg';
 import { asDatabaseError } from './database-errors.js';
 import { PrismaClient } from './generated/prisma/client.js';
 
@@ -34,13 +34,13 @@ export interface Queryable {
  * and turns a lost database into `database.unavailable`.
  */
 export class Database implements Queryable {
-  readonly pool: pg.Pool;
+  readonly pool: Pool;
   #prisma: PrismaClient | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(readonly options: DatabaseOptions) {
     const warn = options.onWarning ?? (() => undefined);
-    this.pool = new pg.Pool(poolConfig(options, warn));
+    this.pool = new Pool(poolConfig(options, warn));
     this.pool.on('error', (error) => warn('an idle database connection was lost', error));
   }
 
@@ -75,7 +75,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   return new Database(options);
 }
 
-function poolConfig(options: DatabaseOptions, warn: (message: string) => void): pg.PoolConfig {
+function poolConfig(options: DatabaseOptions, warn: (message: string) => void): PoolConfig {
   const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
   return {
     connectionString: options.url,
@@ -95,10 +95,14 @@ function poolConfig(options: DatabaseOptions, warn: (message: string) => void): 
   };
 }
 
+/** Type of bigint columns in pg_type. */
+const INT8 = 20;
+
 /** Bigints are bytes and counts, capped at 2^53-1 by CHECK constraints, so they are numbers here. */
 function typeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
-  if (oid === pg.types.builtins.INT8 && format !== 'binary') return Number;
-  return pg.types.getTypeParser(oid, format);
+  if (oid === INT8 && format !== 'binary') return Number;
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- any oid may come; its declaration names the usual ones
+  return types.getTypeParser(oid, format);
 }
 
 const TAKE_ROLE = `
@@ -110,15 +114,16 @@ const TAKE_ROLE = `
  * `SET ROLE` on each new connection, where the role exists and may be taken. A start-up option would do the same, but
  * refuses the connection where the database user could not create roles (a managed PostgreSQL).
  */
-function takeRole(role: DatabaseRole | undefined, warn: (message: string) => void): pg.PoolConfig['onConnect'] {
+function takeRole(role: DatabaseRole | undefined, warn: (message: string) => void): PoolConfig['onConnect'] {
   if (role === undefined) return undefined;
   let warned = false;
   // Its declaration says void, but pg-pool waits for the promise before it hands the connection out.
-  const onConnect = async (client: pg.ClientBase): Promise<void> => {
+  const onConnect = async (client: ClientBase): Promise<void> => {
     const result = await client.query(TAKE_ROLE, [role]);
     if (result.rowCount === 1 || warned) return;
     warned = true;
     warn(`the database role ${role} cannot be taken on; going on with the rights of the database user`);
   };
-  return onConnect as pg.PoolConfig['onConnect'];
+  // oxlint-disable-next-line typescript/no-misused-promises -- see above
+  return onConnect;
 }

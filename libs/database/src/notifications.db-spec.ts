@@ -12,6 +12,10 @@ beforeAll(async () => {
 afterEach(() => open?.close());
 afterAll(() => test.stop());
 
+async function sql(text: string, values: unknown[]): Promise<void> {
+  await test.database.pool.query(text, values);
+}
+
 /** What comes in, in order, with 'gap' for the signal; each is awaited in turn. */
 function listen(): () => Promise<Change | 'gap'> {
   const waiting: ((value: Change | 'gap') => void)[] = [];
@@ -34,7 +38,6 @@ describe('Notifications', () => {
     const next = listen();
     expect(await next()).toBe('gap');
     const [tenantId, accountId, credentialId] = [newId(), newId(), newId()];
-    const sql = (text: string, values: unknown[]) => test.database.pool.query(text, values);
     await sql('INSERT INTO tenant (id, slug, name) VALUES ($1, $2, $3)', [tenantId, 'acme', 'Acme']);
     expect(await next()).toEqual({ table: 'tenant', op: 'insert', id: tenantId, tenantId, accountId: null });
     await sql('INSERT INTO account (id, tenant_id, username) VALUES ($1, $2, $3)', [accountId, tenantId, 'bob']);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 
 const CHANNEL = 'quayside_changed';
 
@@ -77,7 +77,7 @@ export class Notifications {
   async #listen(onListening: () => void): Promise<void> {
     const { url, applicationName, onGap, onChange, onWarning = () => undefined, checkEveryMs = 15_000 } = this.options;
     const { signal } = this.#stopping;
-    const client = new pg.Client({
+    const client = new Client({
       connectionString: url,
       application_name: applicationName ?? 'quayside notifications',
       connectionTimeoutMillis: 5_000,

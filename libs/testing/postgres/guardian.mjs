@@ -25,7 +25,7 @@ try {
   if (!ending) process.stdout.write(`${JSON.stringify({ url })}\n`);
 } catch (error) {
   process.stdout.write(`${JSON.stringify({ error: String(error) })}\n`);
-  end();
+  await end();
 }
 
 async function start() {

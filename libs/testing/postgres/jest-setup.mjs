@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+// oxlint-disable-next-line import/no-default-export -- Jest takes nothing else
 export default async function setUp() {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./guardian.mjs', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Database, type DatabaseRole, migrate, openDatabase } from '@quayside/database';
-import pg from 'pg';
+import { Client } from 'pg';
 
 const TEMPLATE = 'quayside_template';
 
@@ -62,7 +62,7 @@ export async function startEmptyDatabase(): Promise<{ readonly url: string; stop
 }
 
 /** Made by the first spec file that needs it; the others wait for it. It is renamed last, so half of one is never used. */
-async function ensureTemplate(server: string, client: pg.Client): Promise<void> {
+async function ensureTemplate(server: string, client: Client): Promise<void> {
   await client.query(`SELECT pg_advisory_lock(hashtext('${TEMPLATE}'))`);
   try {
     const existing = await client.query('SELECT FROM pg_database WHERE datname = $1', [TEMPLATE]);
@@ -77,8 +77,8 @@ async function ensureTemplate(server: string, client: pg.Client): Promise<void> 
   }
 }
 
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
     return await work(client);

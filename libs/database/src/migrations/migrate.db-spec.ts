@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { startEmptyDatabase } from '@quayside/testing';
-import pg from 'pg';
+import { Client, type QueryResultRow } from 'pg';
 import { migrate } from './migrate.js';
 import { readPrismaFolder } from './prisma-folder.js';
 import { schemaSql } from './schema-sql.js';
@@ -13,8 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => empty.stop());
 
-async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: empty.url });
+async function sql<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  const client = new Client({ connectionString: empty.url });
   await client.connect();
   try {
     return (await client.query<Row>(text, values)).rows;
@@ -43,7 +43,7 @@ const CATALOG = `
   ) lines WHERE line NOT LIKE '%\\_prisma\\_migrations%' ORDER BY line COLLATE "C"`;
 
 async function catalogOf(url: string, before = ''): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(before);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { isUnavailable } from '../database-errors.js';
 import { MigrationError } from './migration-error.js';
 import { type PrismaFolder, readPrismaFolder } from './prisma-folder.js';
@@ -15,7 +15,7 @@ export interface MigrateOptions {
    * Steps of other owners of tables in the same database (the queue), run under the same lock, each time, before rights
    * are granted.
    */
-  readonly afterMigrate?: (client: pg.Client) => Promise<void>;
+  readonly afterMigrate?: (client: Client) => Promise<void>;
   readonly log?: (message: string) => void;
   /** How long to wait for a database that does not answer. */
   readonly connectTimeoutMs?: number;
@@ -63,11 +63,11 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   }
 }
 
-async function connect(options: MigrateOptions): Promise<pg.Client> {
+async function connect(options: MigrateOptions): Promise<Client> {
   const deadline = Date.now() + (options.connectTimeoutMs ?? 10_000);
   for (let attempt = 1; ; attempt++) {
     const left = Math.max(deadline - Date.now(), 500);
-    const client = new pg.Client({
+    const client = new Client({
       connectionString: options.url,
       application_name: 'quayside migrate',
       connectionTimeoutMillis: left,
@@ -92,7 +92,7 @@ async function connect(options: MigrateOptions): Promise<pg.Client> {
   }
 }
 
-async function assertVersion(client: pg.Client): Promise<void> {
+async function assertVersion(client: Client): Promise<void> {
   const { rows } = await client.query<{ number: number; text: string }>(
     `SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS text`,
   );
@@ -103,7 +103,7 @@ async function assertVersion(client: pg.Client): Promise<void> {
   }
 }
 
-async function lock(client: pg.Client, timeoutMs: number): Promise<void> {
+async function lock(client: Client, timeoutMs: number): Promise<void> {
   try {
     await client.query(`SET lock_timeout = ${Math.round(timeoutMs)}`);
     await client.query('SELECT pg_advisory_lock($1, $2)', [...LOCK]);
@@ -123,7 +123,7 @@ interface AppliedMigration {
 }
 
 /** By plain SQL, because a start with nothing to do should not wait for the schema engine to load. */
-async function pendingMigrations(client: pg.Client, folder: PrismaFolder): Promise<string[]> {
+async function pendingMigrations(client: Client, folder: PrismaFolder): Promise<string[]> {
   const exists = await client.query(`SELECT 1 WHERE to_regclass('public._prisma_migrations') IS NOT NULL`);
   if (exists.rowCount === 0) {
     await assertEmpty(client);
@@ -151,7 +151,7 @@ async function pendingMigrations(client: pg.Client, folder: PrismaFolder): Promi
   return folder.migrations.map(({ name }) => name).filter((name) => !applied.has(name));
 }
 
-async function assertEmpty(client: pg.Client): Promise<void> {
+async function assertEmpty(client: Client): Promise<void> {
   const { rows } = await client.query<{ relname: string }>(
     `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = pg_class.oid AND d.deptype = 'e') LIMIT 3`,
@@ -163,9 +163,9 @@ async function assertEmpty(client: pg.Client): Promise<void> {
 }
 
 async function applyMigrations(url: string, folder: PrismaFolder): Promise<void> {
-  const { engine, close } = await openSchemaEngine(url, folder.schema);
+  const opened = await openSchemaEngine(url, folder.schema);
   try {
-    await engine.applyMigrations({
+    await opened.engine.applyMigrations({
       migrationsList: {
         baseDir: `${folder.path}/migrations`,
         lockfile: { path: 'migration_lock.toml', content: folder.lockfile },
@@ -180,7 +180,7 @@ async function applyMigrations(url: string, folder: PrismaFolder): Promise<void>
   } catch (error) {
     throw new MigrationError(`A database migration failed: ${reason(error)}`, error);
   } finally {
-    await close();
+    await opened.close();
   }
 }
 

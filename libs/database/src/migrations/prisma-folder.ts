@@ -25,7 +25,7 @@ export interface MigrationScript {
 export async function readPrismaFolder(path?: string): Promise<PrismaFolder> {
   const folder = path ?? (await findPrismaFolder());
   const schemaFolder = join(folder, 'schema');
-  const schemaNames = (await readdir(schemaFolder)).filter((name) => name.endsWith('.prisma')).sort();
+  const schemaNames = (await readdir(schemaFolder)).filter((name) => name.endsWith('.prisma')).toSorted();
   const schema = schemaNames.map(async (name) => {
     const file = join(schemaFolder, name);
     return { path: file, content: await readFile(file, 'utf8') };
@@ -34,7 +34,7 @@ export async function readPrismaFolder(path?: string): Promise<PrismaFolder> {
   const names = entries
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
-    .sort();
+    .toSorted();
   const migrations = names.map(async (name) => {
     const sql = await readFile(join(folder, 'migrations', name, 'migration.sql'), 'utf8');
     return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { DriverAdapterError, bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
-import pg from 'pg';
+import { DatabaseError, Pool } from 'pg';
 
 type BareEngine = typeof import('@prisma/schema-engine-wasm') & { __wbg_set_wasm(exports: unknown): void };
 type Exports = Record<string, () => void>;
@@ -25,7 +25,7 @@ export async function openSchemaEngine(url: string, datamodels: readonly SchemaF
   loaded ??= loadEngine();
   const engine = await loaded;
   // A pool of our own, because the engine never closes the connections of the one that the adapter would make.
-  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 10_000 });
+  const pool = new Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 10_000 });
   pool.on('error', () => undefined);
   try {
     const opened = await engine.SchemaEngine.new(
@@ -55,7 +55,7 @@ export interface SchemaFile {
  * The adapter cuts scripts at every semicolon, also those in functions, comments and literals. PostgreSQL takes a
  * script whole, and then runs it as one transaction, so a migration that fails leaves nothing half done.
  */
-function wholeScripts(factory: PrismaPg, pool: pg.Pool): PrismaPg {
+function wholeScripts(factory: PrismaPg, pool: Pool): PrismaPg {
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const adapter = await connect();
@@ -63,7 +63,7 @@ function wholeScripts(factory: PrismaPg, pool: pg.Pool): PrismaPg {
       try {
         await pool.query(script);
       } catch (error) {
-        if (!(error instanceof pg.DatabaseError)) throw error;
+        if (!(error instanceof DatabaseError)) throw error;
         throw new DriverAdapterError({
           kind: 'postgres',
           code: error.code ?? 'XX000',

@@ -8,9 +8,9 @@ import { openSchemaEngine } from './schema-engine.js';
  * @param url any database that answers; it is not changed.
  */
 export async function schemaSql(url: string, folder: PrismaFolder): Promise<string> {
-  const { engine, close } = await openSchemaEngine(url, folder.schema);
+  const opened = await openSchemaEngine(url, folder.schema);
   try {
-    const { stdout } = await engine.diff({
+    const { stdout } = await opened.engine.diff({
       from: { tag: 'empty' },
       to: { tag: 'schemaDatamodel', files: folder.schema.map(({ path, content }) => ({ path, content })) },
       script: true,
@@ -19,6 +19,6 @@ export async function schemaSql(url: string, folder: PrismaFolder): Promise<stri
     });
     return stdout ?? '';
   } finally {
-    await close();
+    await opened.close();
   }
 }

@@ -78,6 +78,26 @@ async function expectBalanced(): Promise<void> {
   expect(rows).toEqual([]);
 }
 
+/** An upload that asks as it goes; resolves to whether it was stored. */
+async function upload(size: number): Promise<boolean> {
+  const ask = { leaseId: newId(), startedAt: new Date() };
+  for (let covered = 0; covered < size;) {
+    const { verdict, bytes } = await reserve(Math.min(covered + MIB / 4, size), ask);
+    if (verdict === 'refused') {
+      await quota.release(ask.leaseId);
+      return false;
+    }
+    if (verdict === 'wait') await new Promise((resolve) => setTimeout(resolve, 10));
+    covered = bytes;
+  }
+  await quota.apply([change(size, ask.leaseId)]);
+  return true;
+}
+
+function startedAt(second: number): { leaseId: string; startedAt: Date } {
+  return { leaseId: newId(), startedAt: new Date(Date.UTC(2026, 0, 1, 0, 0, second)) };
+}
+
 describe('a lease', () => {
   it('covers what was asked and shrinks the answer to the exact remainder near the limit', async () => {
     expect(await reserve(4 * MIB)).toEqual({ verdict: 'granted', bytes: 4 * MIB, files: 1 });
@@ -152,8 +172,7 @@ describe('a lease', () => {
 
 describe('uploads that compete', () => {
   it('lets the oldest win: the youngest of those that wait is refused, the others wait for it', async () => {
-    const lease = (seconds: number) => ({ leaseId: newId(), startedAt: new Date(Date.UTC(2026, 0, 1, 0, 0, seconds)) });
-    const [old, young] = [lease(1), lease(2)];
+    const [old, young] = [startedAt(1), startedAt(2)];
     await reserve(5 * MIB, old);
     await reserve(5 * MIB, young);
     expect((await reserve(6 * MIB, old)).verdict).toBe('wait');
@@ -177,21 +196,6 @@ describe('uploads that compete', () => {
     }
   });
 
-  async function upload(size: number): Promise<boolean> {
-    const ask = { leaseId: newId(), startedAt: new Date() };
-    for (let covered = 0; covered < size;) {
-      const { verdict, bytes } = await reserve(Math.min(covered + MIB / 4, size), ask);
-      if (verdict === 'refused') {
-        await quota.release(ask.leaseId);
-        return false;
-      }
-      if (verdict === 'wait') await new Promise((resolve) => setTimeout(resolve, 10));
-      covered = bytes;
-    }
-    await quota.apply([change(size, ask.leaseId)]);
-    return true;
-  }
-
   it('never waits in a circle and never exceeds a limit with two spaces, batches, sweeps and releases at once', async () => {
     await test.database.pool.query('UPDATE quota_ledger SET bytes_limit = $2 WHERE id = $1', [tenantId, 15 * MIB]);
     const spaces = [spaceId, await aSpace(10 * MIB)];
@@ -206,12 +210,12 @@ describe('uploads that compete', () => {
     await Promise.all(
       Array.from({ length: 60 }, async (_none, n) => {
         const leases = [newId(), newId()];
-        const order = n % 2 === 0 ? spaces : [...spaces].reverse();
+        const order = n % 2 === 0 ? spaces : spaces.toReversed();
         const verdicts = await Promise.all(order.map((space, i) => reserve(MIB / 2, { leaseId: leases[i]! }, space)));
         await look();
         const [a, b] = verdicts.map(({ verdict }) => verdict === 'granted');
         if (n % 3 === 0) await Promise.all(leases.map((lease) => quota.release(lease, MIB / 4, TTL_MS)));
-        else if (a && b) await quota.apply(order.map((space, i) => change(MIB / 2, leases[i]!, space)));
+        else if (a && b) await quota.apply(order.map((space, i) => change(MIB / 2, leases[i], space)));
         else await Promise.all(leases.map((lease) => quota.release(lease)));
         if (n % 10 === 0) await quota.sweep();
       }),
