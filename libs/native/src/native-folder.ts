@@ -49,7 +49,8 @@ function beneathCalls(): Calls | null {
   const library = cLibrary();
   if (library === null) return calls;
   try {
-    const { bind, koffi } = library;
+    const { koffi } = library;
+    const bind = (prototype: string) => library.bind(prototype);
     const bound: Calls = {
       errno: () => koffi.errno(),
       openat2: bind('long syscall(long n, int fd, const char *path, const void *how, size_t size)'),

@@ -24,6 +24,7 @@ linux('a listening socket that shares its port', () => {
     return server;
   }
 
+  // oxlint-disable-next-line unicorn/consistent-function-scoping -- read beside the cases that use it
   async function greetingFrom(host: string, port: number): Promise<string> {
     const chunks: Buffer[] = [];
     for await (const chunk of connect(port, host)) chunks.push(chunk as Buffer);

@@ -42,6 +42,7 @@ where('sendfile', () => {
   });
 
   const socketFd = () => (sender as unknown as { _handle: { fd: number } })._handle.fd;
+  // oxlint-disable-next-line unicorn/consistent-function-scoping -- read beside the cases that use it
   const openDescriptors = () => readdirSync('/proc/self/fd').length;
 
   async function received(): Promise<string> {
@@ -50,6 +51,7 @@ where('sendfile', () => {
     return hash.digest('hex');
   }
 
+  // oxlint-disable-next-line unicorn/consistent-function-scoping -- read beside the cases that use it
   function sha256(data: Buffer): string {
     return createHash('sha256').update(data).digest('hex');
   }

@@ -115,13 +115,13 @@ const ENOSYS = 38;
 async function sendPiece(calls: Calls, socket: number, file: number, offset: Buffer, count: number): Promise<number> {
   const sent = await new Promise<number>((resolve, reject) => {
     calls.send.async(socket, file, offset, count, (error, result) => {
-      if (error === null || error === undefined) resolve(Number(result));
+      if (error === null || error === undefined) resolve(result);
       else reject(error instanceof Error ? error : new Error('sendfile failed'));
     });
   });
   if (sent >= 0) return sent;
   // errno belongs to the thread that called, so ask again on this one; the socket does not block.
-  const again = Number(calls.send(socket, file, offset, Math.min(count, PROBE_BYTES)));
+  const again = calls.send(socket, file, offset, Math.min(count, PROBE_BYTES));
   return again >= 0 ? again : -calls.library.koffi.errno();
 }
 

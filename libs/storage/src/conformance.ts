@@ -33,6 +33,7 @@ export function describeStorageBackend(name: string, make: () => Promise<Backend
     });
     afterEach(() => fixture.cleanUp());
 
+    // oxlint-disable-next-line unicorn/consistent-function-scoping -- read beside the cases that use it
     const p = (text: string): VirtualPath => parsePath(text);
     const target = (path: string, accountId = ALICE): UploadTarget => ({
       path: p(path),
@@ -85,6 +86,7 @@ export function describeStorageBackend(name: string, make: () => Promise<Backend
       return count;
     }
 
+    // oxlint-disable-next-line unicorn/consistent-function-scoping -- read beside the cases that use it
     const codeOf = async (call: Promise<unknown>): Promise<string> =>
       call.then(
         () => 'no error',
@@ -660,6 +662,7 @@ export function describeStorageBackend(name: string, make: () => Promise<Backend
 
     describe('after a crash', () => {
       /** Go through an upload up to a point, then leave it as a dead process would. */
+      // oxlint-disable-next-line unicorn/consistent-function-scoping -- read beside the cases that use it
       async function crashed(path: string, until: 'written' | 'sealed' | 'published', options = REPLACE) {
         const upload = target(path);
         const writer = await backend.openWrite(upload, options);

@@ -98,7 +98,7 @@ export class LocalBackend implements StorageBackend {
         signal?.throwIfAborted();
         const names = reader.read(SLICE);
         if (names.length === 0) return;
-        yield this.#run((files) => entriesOf(files, folder, names, reader.facts));
+        yield this.#run((files) => entriesOf(files, folder, names, (name) => reader.facts(name)));
         if (names.length === SLICE) await nextTurn();
       }
     } finally {

@@ -152,7 +152,7 @@ export class MemoryBackend implements StorageBackend {
   }
 
   async *partials(): AsyncIterable<StagedPartial> {
-    for (const partial of [...this.store.partials.values()]) {
+    for (const partial of Array.from(this.store.partials.values())) {
       const view = this.#view(partial);
       if (view !== null) yield view;
     }
