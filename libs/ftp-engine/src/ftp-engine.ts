@@ -151,12 +151,12 @@ export class FtpEngine {
     return sessions.length;
   }
 
-  /** The account's rules changed: its open sessions go by the new ones from their next command on. */
-  replaceGrant(accountId: string, grant: SessionGrant): void {
-    for (const session of this.#sessions.ofAccount(accountId)) {
-      session.grant = grant;
-      session.fs?.replaceGrant(grant);
-    }
+  /** The rules of a session changed: it goes by the new ones from its next command on. */
+  replaceGrant(sessionId: string, grant: SessionGrant): void {
+    const session = this.#sessions.get(sessionId);
+    if (session === null || session.grant === null) return;
+    session.grant = grant;
+    session.fs?.replaceGrant(grant);
   }
 
   /** For new connections; open ones keep theirs. Throws and changes nothing where the pair cannot be used. */

@@ -1,3 +1,4 @@
+/// <reference path="./ftp-srv.d.ts" />
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { FtpSrv } from 'ftp-srv';

@@ -1,3 +1,4 @@
+/// <reference path="./ftp-srv.d.ts" />
 import registry from 'ftp-srv/src/commands/registry.js';
 import type { CommandDefinition } from '../commands/define-command.js';
 
