@@ -48,6 +48,7 @@ export class UploadStream {
   #pendingBytes = 0;
   #storedBytes = 0;
   #ended = false;
+  #endWaits = false;
   #failure: Error | null = null;
   #pumping: Promise<void> | null = null;
   #paused = false;
@@ -113,6 +114,11 @@ export class UploadStream {
 
   readonly #onEnd = (): void => {
     if (this.#failure !== null) return;
+    if (this.#throttleTimer !== null) {
+      // Node reports the end of a paused socket too; small files must wait like large ones.
+      this.#endWaits = true;
+      return;
+    }
     const held = this.#options.decoder?.end() ?? null;
     if (held !== null) {
       this.#pending.push(held);
@@ -128,7 +134,7 @@ export class UploadStream {
   };
 
   readonly #onClose = (): void => {
-    if (!this.#ended) this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET'));
+    if (!this.#ended && !this.#endWaits) this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET'));
   };
 
   #fail(failure: Error): void {
@@ -163,7 +169,8 @@ export class UploadStream {
     if (!this.#paused) this.#pause();
     this.#throttleTimer = setTimeout(() => {
       this.#throttleTimer = null;
-      this.#resume();
+      if (this.#endWaits) this.#onEnd();
+      else this.#resume();
     }, waitMs);
   }
 

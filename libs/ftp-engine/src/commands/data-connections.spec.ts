@@ -1,0 +1,275 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type EngineFixture, type FixtureOptions, type RawFtpClient, startEngine } from '@quayside/testing';
+
+let fixture: EngineFixture;
+const servers: Server[] = [];
+
+async function start(options: FixtureOptions = {}): Promise<RawFtpClient> {
+  fixture = await startEngine(options);
+  const client = await fixture.login();
+  await client.expect('TYPE I', 200);
+  return client;
+}
+afterEach(async () => {
+  for (const server of servers.splice(0)) server.close();
+  await fixture.stop();
+});
+
+const portOf = (text: string): number => Number(/\|(\d+)\|/.exec(text)![1]);
+
+async function dial(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+async function listening(): Promise<{ port: number; connection: Promise<Socket> }> {
+  const server = createServer();
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const connection = once(server, 'connection').then(([socket]) => socket as Socket);
+  return { port: (server.address() as AddressInfo).port, connection };
+}
+
+describe('passive mode', () => {
+  it('announces the public address of a rule, of the listener, or the local one', async () => {
+    const client = await start();
+    expect((await client.expect('PASV', 227)).text).toMatch(/\(127,0,0,1,\d+,\d+\)/);
+    await fixture.stop();
+    const masked = await start({
+      publicAddress: '192.0.2.1',
+      masquerade: [{ clients: '10.0.0.0/8', address: '192.0.2.9' }],
+    });
+    expect((await masked.expect('PASV', 227)).text).toContain('(192,0,2,1,');
+    await fixture.stop();
+    const inside = await start({ masquerade: [{ clients: '127.0.0.0/8', address: '192.0.2.9' }] });
+    expect((await inside.expect('PASV', 227)).text).toContain('(192,0,2,9,');
+  });
+
+  it('answers EPSV by family, and after EPSV ALL nothing else for the rest of the session', async () => {
+    const client = await start();
+    await client.expect('EPSV 1', 229);
+    expect((await client.expect('EPSV 2', 522)).text).toContain('(1)');
+    await client.expect('EPSV x', 501);
+    await client.expect('EPSV ALL', 200);
+    for (const line of ['PASV', 'PORT 127,0,0,1,200,1', 'EPRT |1|127.0.0.1|51201|']) await client.expect(line, 501);
+    const data = await client.passive();
+    data.on('error', () => {});
+    await client.expect('STOR a', 150);
+    client.write('ABOR\r\n');
+    await client.reply();
+    await client.reply();
+    await client.expect('PASV', 501);
+    await client.expect('EPSV', 229);
+  });
+
+  it('drops a stranger and serves the owner', async () => {
+    const client = await start();
+    const port = portOf((await client.expect('EPSV', 229)).text);
+    const stranger = await dial(port, '127.0.0.2');
+    await once(stranger, 'close');
+    const owner = await dial(port);
+    await client.expect('STOR a', 150);
+    owner.end('mine');
+    expect((await client.reply()).code).toBe(226);
+  });
+
+  it('answers 425 when nobody connects, and says why in its event', async () => {
+    const client = await start({ timeouts: { dataConnect: 50 } });
+    const port = portOf((await client.expect('EPSV', 229)).text);
+    await client.expect('STOR a', 425);
+    expect(fixture.ports.journal.facts('data.failed')[0]).toMatchObject({ reason: 'PASV_NEVER_CONNECTED' });
+    expect(fixture.ports.journal.of('upload.failed')[0]!.facts.reason).toBe('PASV_NEVER_CONNECTED');
+    expect(port).toBeGreaterThan(0);
+    const again = portOf((await client.expect('EPSV', 229)).text);
+    const stranger = await dial(again, '127.0.0.2');
+    await once(stranger, 'close');
+    await client.expect('STOR a', 425);
+    expect(fixture.ports.journal.facts('data.failed')[1]).toMatchObject({ reason: 'STRANGER_ON_DATA_PORT' });
+  });
+
+  it('lets 50 sessions share 4 ports, each with its own file', async () => {
+    await start({ passivePoolSize: 4 });
+    const session = async (number: number): Promise<void> => {
+      const client = await fixture.login();
+      await client.expect('TYPE I', 200);
+      for (const round of [1, 2]) {
+        const data = await client.passive();
+        await client.expect(`STOR file-${number}`, 150);
+        data.end(`${number}/${round}`);
+        expect((await client.reply()).code).toBe(226);
+      }
+      const data = await client.passive();
+      const chunks: Buffer[] = [];
+      data.on('data', (chunk: Buffer) => chunks.push(chunk));
+      const closed = once(data, 'close');
+      await client.expect(`RETR file-${number}`, 150);
+      expect((await client.reply()).code).toBe(226);
+      await closed;
+      expect(Buffer.concat(chunks).toString()).toBe(`${number}/2`);
+    };
+    await Promise.all(Array.from({ length: 50 }, (_, number) => session(number)));
+  });
+
+  it('answers ABOR with 225 while a connection waits unused, and closes it', async () => {
+    const client = await start();
+    const data = await client.passive();
+    data.resume();
+    // The reply to a NOOP comes after the engine has seen the connection.
+    await client.expect('NOOP', 200);
+    const closed = once(data, 'close');
+    await client.expect('ABOR', 225);
+    await closed;
+  });
+
+  it('survives a reset of an unused connection', async () => {
+    const client = await start();
+    const data = await client.passive();
+    data.resetAndDestroy();
+    await client.expect('NOOP', 200);
+    client.write('STOR a\r\n');
+    expect((await client.reply()).code).toBe(150);
+    expect((await client.reply()).code).toBe(426);
+  });
+});
+
+describe('active mode', () => {
+  it('connects to the port that PORT or EPRT named', async () => {
+    const client = await start();
+    const first = await listening();
+    await client.expect(`PORT 127,0,0,1,${first.port >> 8},${first.port & 255}`, 200);
+    await client.expect('STOR a', 150);
+    (await first.connection).end('active');
+    expect((await client.reply()).code).toBe(226);
+    const second = await listening();
+    await client.expect(`EPRT |1|127.0.0.1|${second.port}|`, 200);
+    await client.expect('RETR a', 150);
+    const socket = await second.connection;
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    expect(chunk.toString()).toBe('active');
+    expect((await client.reply()).code).toBe(226);
+    socket.destroy();
+  });
+
+  it('refuses other addresses, low ports and nonsense', async () => {
+    const client = await start();
+    await client.expect('PORT 192,0,2,1,200,1', 501);
+    await client.expect('PORT 127,0,0,1,0,80', 504);
+    await client.expect('PORT 1,2,3', 501);
+    await client.expect('EPRT |1|192.0.2.1|51201|', 501);
+    await client.expect('EPRT |1|127.0.0.1|80|', 504);
+    expect((await client.expect('EPRT |3|127.0.0.1|51201|', 522)).text).toContain('(1)');
+    await client.expect('EPRT |1|127.0.0.1|', 501);
+    await client.expect('STOR a', 425);
+  });
+
+  it('answers 425 when the client does not listen', async () => {
+    const client = await start();
+    const { port } = await listening();
+    for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
+    await client.expect(`EPRT |1|127.0.0.1|${port}|`, 200);
+    await client.expect('STOR a', 425);
+    expect(fixture.ports.journal.facts('data.failed')[0]).toMatchObject({ reason: 'ACTIVE_CONNECT_FAILED' });
+  });
+
+  it('is 502 where the listener has it off', async () => {
+    const client = await start({ activeMode: false });
+    await client.expect('PORT 127,0,0,1,200,1', 502);
+    await client.expect('EPRT |1|127.0.0.1|51201|', 502);
+  });
+});
+
+describe('protected data connections', () => {
+  async function secured(options: FixtureOptions = {}): Promise<RawFtpClient> {
+    fixture = await startEngine(options);
+    const client = await fixture.connect();
+    expect((await client.reply()).code).toBe(220);
+    await client.secure();
+    await client.expect('USER bob', 331);
+    await client.expect('PASS secret', 230);
+    await client.expect('TYPE I', 200);
+    await client.expect('PBSZ 0', 200);
+    await client.expect('PROT P', 200);
+    return client;
+  }
+  const protect = (client: RawFtpClient, socket: Socket) => {
+    const data = tlsConnect({ socket, rejectUnauthorized: false, session: client.tls.getSession() });
+    data.on('error', () => {});
+    return data;
+  };
+
+  it('say 150 before the handshake, and end with close_notify both ways', async () => {
+    const client = await secured();
+    const up = await client.passive();
+    await client.expect('STOR a', 150);
+    protect(client, up).end('secret content');
+    expect((await client.reply()).code).toBe(226);
+    expect(fixture.ports.journal.of('upload.committed')[0]!.facts.dataTls).toBe(true);
+    const down = await client.passive();
+    await client.expect('RETR a', 150);
+    const data = protect(client, down);
+    const chunks: Buffer[] = [];
+    data.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(data, 'end');
+    expect(Buffer.concat(chunks).toString()).toBe('secret content');
+    expect((await client.reply()).code).toBe(226);
+    data.destroy();
+  });
+
+  it('that fail in the handshake are 522, and nothing is stored', async () => {
+    const client = await secured();
+    const data = await client.passive();
+    await client.expect('STOR a', 150);
+    data.end('GET / HTTP/1.0\r\n\r\n');
+    expect((await client.reply()).code).toBe(522);
+    expect(fixture.ports.journal.of('upload.failed')[0]!.facts.reason).toBe('DATA_TLS_FAILED');
+    await client.expect('SIZE a', 550);
+  });
+
+  it('that are reset in the middle are 426', async () => {
+    const client = await secured();
+    const raw = await client.passive();
+    await client.expect('STOR a', 150);
+    const data = protect(client, raw);
+    data.write(Buffer.alloc(600_000));
+    await until(() => (fixture.engine.sessions()[0]!.transfer?.bytes ?? 0) > 0);
+    raw.resetAndDestroy();
+    expect((await client.reply()).code).toBe(426);
+    await client.expect('RETR a', 550);
+  });
+});
+
+describe('stalls and caps', () => {
+  it('an upload without data for too long is 426 and the session goes on', async () => {
+    const client = await start({ timeouts: { stall: 60 } });
+    const data = await client.passive();
+    data.on('error', () => {});
+    await client.expect('STOR a', 150);
+    data.write('half');
+    expect((await client.reply()).code).toBe(426);
+    expect(fixture.ports.journal.of('upload.failed')[0]!.facts).toMatchObject({ reason: 'STALLED', keptBytes: 4 });
+    await client.expect('NOOP', 200);
+  });
+
+  it('a download that the client does not read is 426', async () => {
+    const client = await start({ timeouts: { stall: 100 } });
+    const up = await client.passive();
+    await client.expect('STOR a', 150);
+    up.end(Buffer.alloc(30_000_000));
+    expect((await client.reply()).code).toBe(226);
+    const data = await client.passive();
+    data.on('error', () => {});
+    data.pause();
+    await client.expect('RETR a', 150);
+    expect((await client.reply()).code).toBe(426);
+    expect(fixture.ports.journal.of('transfer.ended')[0]!.facts.reason).toBe('STALLED');
+  });
+});
