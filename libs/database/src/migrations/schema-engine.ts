@@ -15,6 +15,7 @@ const { WebAssembly } = globalThis as unknown as {
 };
 
 // The bindings keep one instance in module scope, so a second one would pull the memory from under the first.
+// Its migration lock leaves a timer of 10 s behind, which can hold up the exit of a process that has just migrated.
 let loaded: Promise<BareEngine> | undefined;
 
 /**
@@ -25,7 +26,7 @@ export async function openSchemaEngine(url: string, datamodels: readonly SchemaF
   loaded ??= loadEngine();
   const engine = await loaded;
   // A pool of our own, because the engine never closes the connections of the one that the adapter would make.
-  const pool = new Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 10_000 });
+  const pool = new Pool({ connectionString: url, max: 2 });
   pool.on('error', () => undefined);
   try {
     const opened = await engine.SchemaEngine.new(
