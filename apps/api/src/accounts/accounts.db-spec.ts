@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PasswordHasher } from '@quayside/passwords';
-import { aTenant, type ApiAnswer, type ApiFixture, startApi, type TenantFixture } from '../testing/api-fixture.js';
+import {
+  type ApiAnswer,
+  type ApiFixture,
+  aTenant,
+  START_TIMEOUT_MS,
+  startApi,
+  type TenantFixture,
+} from '../testing/api-fixture.js';
 
 let api: ApiFixture;
 let acme: TenantFixture;
@@ -9,7 +16,7 @@ const ACCOUNTS = '/v1/tenants/acme/accounts';
 beforeAll(async () => {
   api = await startApi();
   acme = await aTenant(api, 'acme');
-});
+}, START_TIMEOUT_MS);
 afterAll(() => api.stop());
 
 function create(body: object): Promise<ApiAnswer> {
@@ -174,7 +181,7 @@ describe('If-Match', () => {
         api.call('PATCH', `${ACCOUNTS}/race`, { body: { quota: { bytes: n } }, headers: { 'if-match': '"1"' } }),
       ),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412, 412, 412, 412, 412, 412, 412]);
+    expect(answers.filter(({ status }) => status === 412)).toHaveLength(7);
     const winner = answers.find(({ status }) => status === 200)!;
     expect((await api.call('GET', `${ACCOUNTS}/race`)).body).toMatchObject({ quota: winner.body.quota, version: 2 });
   });
@@ -209,20 +216,21 @@ describe('the tenant’s limit of accounts', () => {
   });
 });
 
-describe('the list of accounts', () => {
-  async function pages(query: string): Promise<string[]> {
-    const names: string[] = [];
-    let cursor: string | null = null;
-    do {
-      const at: string = cursor === null ? '' : `&cursor=${cursor}`;
-      const { body, status } = await api.call('GET', `/v1/tenants/many/accounts?limit=3&${query}${at}`);
-      expect(status).toBe(200);
-      names.push(...body.items.map((item: { username: string }) => item.username));
-      cursor = body.nextCursor;
-    } while (cursor !== null);
-    return names;
-  }
+/** All user names of the tenant `many` that a query finds, page after page. */
+async function pages(query: string): Promise<string[]> {
+  const names: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const at: string = cursor === null ? '' : `&cursor=${cursor}`;
+    const { body, status } = await api.call('GET', `/v1/tenants/many/accounts?limit=3&${query}${at}`);
+    expect(status).toBe(200);
+    names.push(...body.items.map((item: { username: string }) => item.username));
+    cursor = body.nextCursor;
+  } while (cursor !== null);
+  return names;
+}
 
+describe('the list of accounts', () => {
   it('comes in pages that miss and repeat nothing, also where all times are equal', async () => {
     await aTenant(api, 'many');
     const names = ['a_1', 'a_2', 'ab1', 'b1', 'b2', 'b3', 'c1', 'c2'];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { previewOpenApi } from '../openapi.js';
-import { aTenant, type ApiFixture, startApi, type TenantFixture } from '../testing/api-fixture.js';
+import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi, type TenantFixture } from '../testing/api-fixture.js';
 
 let api: ApiFixture;
 let acme: TenantFixture;
@@ -11,7 +11,7 @@ beforeAll(async () => {
   acme = await aTenant(api, 'acme');
   other = await aTenant(api, 'other');
   await api.call('POST', '/v1/tenants/other/accounts', { body: { username: 'web' } });
-});
+}, START_TIMEOUT_MS);
 afterAll(() => api.stop());
 
 async function routes(): Promise<{ method: string; path: string }[]> {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { decodeCursor, encodeCursor, type Position } from './cursor.js';
 
 const invalid = expect.objectContaining({ code: 'cursor.invalid' });
+const isPair = (position: Position): boolean => position.length === 2;
 const anyPosition = (): boolean => true;
 
 describe('cursor', () => {
@@ -33,8 +34,7 @@ describe('cursor', () => {
 
   it('is refused when its values do not have the types of the sort keys', () => {
     const forged = encodeCursor({ list: 'a' }, ["'; DROP TABLE account"]);
-    const isIdPair = (position: Position): boolean => position.length === 2;
-    expect(() => decodeCursor({ list: 'a' }, forged, isIdPair)).toThrow(invalid);
+    expect(() => decodeCursor({ list: 'a' }, forged, isPair)).toThrow(invalid);
     expect(() => decodeCursor({ list: 'a' }, encodeCursor({ list: 'a' }, [{}] as never), anyPosition)).toThrow(invalid);
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { request } from 'node:http';
-import { aTenant, type ApiFixture, startApi } from '../testing/api-fixture.js';
+import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi } from '../testing/api-fixture.js';
 
 let api: ApiFixture;
 
@@ -8,7 +8,7 @@ beforeAll(async () => {
   api = await startApi();
   await aTenant(api, 'acme');
   await api.call('POST', '/v1/tenants/acme/accounts', { body: { username: 'web', password: 'good-password' } });
-});
+}, START_TIMEOUT_MS);
 afterAll(() => api.stop());
 
 const TENANTS = '/v1/tenants';

@@ -1,5 +1,5 @@
 import { applyDecorators, SerializeOptions } from '@nestjs/common';
-import { ApiConsumes, ApiHeader, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import { ApiConsumes, ApiHeader, ApiResponse } from '@nestjs/swagger';
 import { ERROR_CATALOG, type ErrorCode } from '@quayside/domain';
 import type { z } from 'zod';
 import { JSON_TYPES } from './json-body.js';
@@ -20,8 +20,7 @@ export function Answers(schema: z.ZodType, options: AnswerOptions = {}): MethodD
   };
   return applyDecorators(
     SerializeOptions({ schema }),
-    // swagger 12.0.2 declares `standardSchema` on only one side of its union.
-    ApiResponse({ status, description, headers, standardSchema: schema } as ApiResponseOptions),
+    ApiResponse({ status, description, headers, standardSchema: schema }),
   );
 }
 

@@ -18,7 +18,7 @@ const MAX_FIELD_LENGTH = 100;
 /** Validates whatever declares a schema; faults become `request.invalid` with the names of the fields. */
 export class ValidationPipe extends StandardSchemaValidationPipe {
   constructor() {
-    super({ exceptionFactory: (issues) => invalidRequest(issues as readonly Issue[]) });
+    super({ exceptionFactory: (issues) => invalidRequest(issues) });
   }
 
   /** Nest would drop `__proto__` and `constructor` in silence; strict schemas refuse them like any unknown field. */
@@ -29,7 +29,7 @@ export class ValidationPipe extends StandardSchemaValidationPipe {
 export function parseOrRefuse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw invalidRequest(result.error.issues as readonly Issue[]);
+  throw invalidRequest(result.error.issues);
 }
 
 function invalidRequest(issues: readonly Issue[]): DomainError {

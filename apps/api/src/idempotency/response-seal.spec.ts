@@ -10,12 +10,12 @@ describe('sealed responses', () => {
 
   it('do not open with another token, another context or a changed byte', () => {
     const box = sealResponse('token', 'key', response);
-    expect(() => openResponse('other', 'key', box)).toThrow();
-    expect(() => openResponse('token', 'other', box)).toThrow();
+    expect(() => openResponse('other', 'key', box)).toThrow(/authenticate/);
+    expect(() => openResponse('token', 'other', box)).toThrow(/authenticate/);
     for (const index of [0, 20, 30, box.length - 1]) {
       const changed = Buffer.from(box);
       changed[index]! ^= 1;
-      expect(() => openResponse('token', 'key', changed)).toThrow();
+      expect(() => openResponse('token', 'key', changed)).toThrow(/authenticate/);
     }
   });
 

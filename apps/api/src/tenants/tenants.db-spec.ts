@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type AuditFacts, chainHash, GENESIS } from '@quayside/database';
 import { EVENT_CATALOG, parseEvent } from '@quayside/events';
-import { aTenant, type ApiFixture, startApi } from '../testing/api-fixture.js';
+import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi } from '../testing/api-fixture.js';
 
 let api: ApiFixture;
 
 beforeAll(async () => {
   api = await startApi();
-});
+}, START_TIMEOUT_MS);
 afterAll(() => api.stop());
 
 describe('a tenant', () => {

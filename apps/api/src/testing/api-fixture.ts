@@ -30,11 +30,17 @@ export interface ApiFixture {
   stop(): Promise<void>;
 }
 
-export async function startApi(): Promise<ApiFixture> {
+/** The first spec file of a run migrates the template database, on a machine that may be busy. */
+export const START_TIMEOUT_MS = 60_000;
+
+/** @param through an address of the database other than its own, for example a proxy's */
+export async function startApi(
+  through: (url: string) => Promise<string> = (url) => Promise.resolve(url),
+): Promise<ApiFixture> {
   const testDatabase = await startTestDatabase();
   const adminKey = 'test-bootstrap-key-of-good-length';
   const app = await createApp(
-    { databaseUrl: testDatabase.url, databasePoolSize: 10, bootstrapAdminKey: adminKey, bcryptCost: 4 },
+    { databaseUrl: await through(testDatabase.url), databasePoolSize: 10, bootstrapAdminKey: adminKey, bcryptCost: 4 },
     false,
   );
   await app.listen(0, '127.0.0.1');

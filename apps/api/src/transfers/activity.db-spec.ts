@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@quayside/domain';
-import { aTenant, type ApiFixture, startApi, type TenantFixture } from '../testing/api-fixture.js';
+import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi, type TenantFixture } from '../testing/api-fixture.js';
 
 let api: ApiFixture;
 let acme: TenantFixture;
@@ -52,7 +52,7 @@ beforeAll(async () => {
     bytes: 1n,
   });
   await addEvent(other.id, newId(), new Date(), 'login.failed', { account: 'web' });
-});
+}, START_TIMEOUT_MS);
 afterAll(() => api.stop());
 
 async function addTransfer(row: {

@@ -62,7 +62,7 @@ export class AuditRepository {
         hash: new Uint8Array(chainHash(prevHash, facts)),
       },
     });
-    await tx.outbox.create({ data: { id: event.id, event: event as Prisma.InputJsonObject } });
+    await tx.outbox.create({ data: { id: event.id, event } });
   }
 
   /** Newest first; `tenantId` undefined lists all tenants' entries and the platform's. */
