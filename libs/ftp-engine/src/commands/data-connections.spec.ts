@@ -39,6 +39,26 @@ async function listening(): Promise<{ port: number; connection: Promise<Socket> 
   return { port: (server.address() as AddressInfo).port, connection };
 }
 
+/** Two uploads and a download under a name of the session's own. */
+async function useSession(number: number): Promise<string> {
+  const client = await fixture.login();
+  await client.expect('TYPE I', 200);
+  for (const round of [1, 2]) {
+    const data = await client.passive();
+    await client.expect(`STOR file-${number}`, 150);
+    data.end(`${number}/${round}`);
+    expect((await client.reply()).code).toBe(226);
+  }
+  const data = await client.passive();
+  const chunks: Buffer[] = [];
+  data.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const closed = once(data, 'close');
+  await client.expect(`RETR file-${number}`, 150);
+  expect((await client.reply()).code).toBe(226);
+  await closed;
+  return Buffer.concat(chunks).toString();
+}
+
 describe('passive mode', () => {
   it('announces the public address of a rule, of the listener, or the local one', async () => {
     const client = await start();
@@ -98,25 +118,8 @@ describe('passive mode', () => {
 
   it('lets 50 sessions share 4 ports, each with its own file', async () => {
     await start({ passivePoolSize: 4 });
-    const session = async (number: number): Promise<void> => {
-      const client = await fixture.login();
-      await client.expect('TYPE I', 200);
-      for (const round of [1, 2]) {
-        const data = await client.passive();
-        await client.expect(`STOR file-${number}`, 150);
-        data.end(`${number}/${round}`);
-        expect((await client.reply()).code).toBe(226);
-      }
-      const data = await client.passive();
-      const chunks: Buffer[] = [];
-      data.on('data', (chunk: Buffer) => chunks.push(chunk));
-      const closed = once(data, 'close');
-      await client.expect(`RETR file-${number}`, 150);
-      expect((await client.reply()).code).toBe(226);
-      await closed;
-      expect(Buffer.concat(chunks).toString()).toBe(`${number}/2`);
-    };
-    await Promise.all(Array.from({ length: 50 }, (_, number) => session(number)));
+    const contents = await Promise.all(Array.from({ length: 50 }, (_, number) => useSession(number)));
+    expect(contents).toEqual(contents.map((_, number) => `${number}/2`));
   });
 
   it('answers ABOR with 225 while a connection waits unused, and closes it', async () => {
@@ -187,25 +190,25 @@ describe('active mode', () => {
   });
 });
 
-describe('protected data connections', () => {
-  async function secured(options: FixtureOptions = {}): Promise<RawFtpClient> {
-    fixture = await startEngine(options);
-    const client = await fixture.connect();
-    expect((await client.reply()).code).toBe(220);
-    await client.secure();
-    await client.expect('USER bob', 331);
-    await client.expect('PASS secret', 230);
-    await client.expect('TYPE I', 200);
-    await client.expect('PBSZ 0', 200);
-    await client.expect('PROT P', 200);
-    return client;
-  }
-  const protect = (client: RawFtpClient, socket: Socket) => {
-    const data = tlsConnect({ socket, rejectUnauthorized: false, session: client.tls.getSession() });
-    data.on('error', () => {});
-    return data;
-  };
+async function secured(options: FixtureOptions = {}): Promise<RawFtpClient> {
+  fixture = await startEngine(options);
+  const client = await fixture.connect();
+  expect((await client.reply()).code).toBe(220);
+  await client.secure();
+  await client.expect('USER bob', 331);
+  await client.expect('PASS secret', 230);
+  await client.expect('TYPE I', 200);
+  await client.expect('PBSZ 0', 200);
+  await client.expect('PROT P', 200);
+  return client;
+}
+const protect = (client: RawFtpClient, socket: Socket) => {
+  const data = tlsConnect({ socket, rejectUnauthorized: false, session: client.tls.getSession() });
+  data.on('error', () => {});
+  return data;
+};
 
+describe('protected data connections', () => {
   it('say 150 before the handshake, and end with close_notify both ways', async () => {
     const client = await secured();
     const up = await client.passive();

@@ -139,10 +139,13 @@ describe('permissions', () => {
   });
 });
 
+const isHidden = (at: VirtualPath): boolean => at === '/secret' || at.startsWith('/secret/');
+const hideRule = () => ({ source: 'tenant', policyId: null, rule: 'hide secret' });
+const nameRule = (at: VirtualPath) =>
+  at.endsWith('.php') ? { source: 'tenant', policyId: null, rule: 'deny *.php' } : null;
+
 describe('names', () => {
   it('that are hidden answer as if they did not exist', async () => {
-    const isHidden = (at: VirtualPath): boolean => at === '/secret' || at.startsWith('/secret/');
-    const hideRule = () => ({ source: 'tenant', policyId: null, rule: 'hide secret' });
     const root = aMount();
     const client = await start({ mounts: [root], policy: policy({ isHidden, hideRule }) });
     await fixture.ports.backendOf(root).makeDirectory(path('/secret'));
@@ -154,8 +157,6 @@ describe('names', () => {
   });
 
   it('that a rule refuses are 553', async () => {
-    const nameRule = (at: VirtualPath) =>
-      at.endsWith('.php') ? { source: 'tenant', policyId: null, rule: 'deny *.php' } : null;
     const mayCreate = (at: VirtualPath): boolean => nameRule(at) === null;
     const client = await start({ policy: policy({ mayCreate, nameRule }) });
     expect(await put(client, 'a.php', 'x')).toBe(553);

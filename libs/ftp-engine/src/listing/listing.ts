@@ -161,8 +161,12 @@ export async function* inOrder(
   if (held !== null) yield held.toSorted(orderOf(options));
 }
 
+function byName(a: SeenEntry, b: SeenEntry): number {
+  if (a.name === b.name) return 0;
+  return a.name < b.name ? -1 : 1;
+}
+
 function orderOf(options: ListOptions | null): (a: SeenEntry, b: SeenEntry) => number {
-  const byName = (a: SeenEntry, b: SeenEntry): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   if (options === null) return byName;
   const sign = options.reverse ? -1 : 1;
   if (options.byTime) return (a, b) => sign * (b.modifiedMs - a.modifiedMs || byName(a, b));

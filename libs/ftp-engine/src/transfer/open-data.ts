@@ -90,7 +90,6 @@ export interface CloseOptions {
 export function closeData(socket: Socket, options: CloseOptions = {}): Promise<void> {
   const { last, signal, stallMs } = options;
   return new Promise((resolve, reject) => {
-    const broken = (): TransferFailure => new TransferFailure('data.aborted', 'CONNECTION_RESET');
     if (socket.destroyed) {
       reject(broken());
       return;
@@ -126,6 +125,10 @@ export function closeData(socket: Socket, options: CloseOptions = {}): Promise<v
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+function broken(): TransferFailure {
+  return new TransferFailure('data.aborted', 'CONNECTION_RESET');
 }
 
 function ignore(): void {

@@ -288,17 +288,17 @@ export class UploadStream {
     const asked = Math.min(total + this.#stepBytes, Math.max(total, maxBytes ?? Infinity));
     if (asked <= lease.coveredBytes) return;
     this.#stepBytes = Math.min(this.#stepBytes * 2, LAST_STEP_BYTES);
-    this.#extension = lease
-      .extend(asked)
-      .then(
-        (covered) => {
-          if (covered < asked) this.#quotaEnds = true;
-        },
-        (error: unknown) => {
-          this.#extensionError = error as Error;
-        },
-      )
-      .finally(() => (this.#extension = null));
+    this.#extension = this.#await(lease.extend(asked), asked);
+  }
+
+  /** Never rejects: what went wrong matters only when the bytes are needed. */
+  async #await(answer: Promise<number>, asked: number): Promise<void> {
+    try {
+      if ((await answer) < asked) this.#quotaEnds = true;
+    } catch (error) {
+      this.#extensionError = error as Error;
+    }
+    this.#extension = null;
   }
 
   /** After a failure from outside, what had already come is worth writing for the resume. */
