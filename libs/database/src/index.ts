@@ -24,3 +24,4 @@ export * from './outbox/outbox.repository.js';
 export * from './tenants/tenant-directory.repository.js';
 export * from './event-log/event-log.writer.js';
 export * from './notifications.js';
+export * from './upkeep/upkeep.repository.js';
