@@ -17,7 +17,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'libs/domain': { libs: [], npm: [] },
   'libs/config': { libs: [], npm: ['zod'] },
   'libs/events': { libs: ['domain'], npm: ['zod'] },
-  'libs/passwords': { libs: ['domain'], npm: ['bcrypt'] },
+  'libs/passwords': { libs: ['domain'], npm: ['bcrypt', '@node-rs/argon2'] },
   'libs/supervisor': { libs: [], npm: [] },
   'libs/native': { libs: [], npm: ['koffi'] },
   'libs/storage': { libs: ['domain', 'native'], npm: [] },
