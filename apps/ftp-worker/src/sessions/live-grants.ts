@@ -52,8 +52,8 @@ export class LiveGrants {
       if (change.accountId === null && change.tenantId !== null && grant.tenantId !== change.tenantId) continue;
       this.pending.add(grant.accountId);
     }
-    this.running ??= this.run();
-    return this.running;
+    if (this.pending.size > 0) this.running ??= this.run();
+    return this.running ?? Promise.resolve();
   }
 
   private async run(): Promise<void> {
