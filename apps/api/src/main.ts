@@ -1,8 +1,11 @@
 import 'reflect-metadata';
 import { loadConfig } from '@quayside/config';
+import { Database } from '@quayside/database';
+import { DomainError } from '@quayside/domain';
 import { createLog, NestLogger } from '@quayside/observability';
 import { exitFatally, FatalError, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
 import { createApp } from './create-app.js';
+import { isMigrated } from './health/migrated.js';
 
 /** How long running requests may take to finish after the stop was asked for. */
 const FINISH_MS = 10_000;
@@ -32,6 +35,7 @@ async function main(): Promise<void> {
     },
     { deadlineMs: FINISH_MS + 5_000 },
   );
+  await requireMigrated(app.get(Database));
   await app.listen(port, host).catch((error: unknown) => {
     throw listenError(error, { setting: 'API_PORT', hostSetting: 'API_HOST', host, port });
   });
@@ -39,4 +43,25 @@ async function main(): Promise<void> {
   reportReady({ host, port });
 }
 
-main().catch(exitFatally);
+/** Says so where the tables are missing; the first statement of a feature would only name one of them. */
+async function requireMigrated(database: Database): Promise<void> {
+  if (await isMigrated(database)) return;
+  throw new FatalError(
+    'The database has no tables of Quayside yet. Apply the migrations first, or start with `npm start`.',
+  );
+}
+
+/** A database that is away may come back, so the parent starts this process again; anything else is for the operator. */
+function exit(error: unknown): void {
+  if (!(error instanceof DomainError) || error.code !== 'database.unavailable') {
+    exitFatally(error);
+    return;
+  }
+  const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  process.stderr.write(
+    `The database at DATABASE_URL cannot be reached${reason}. Start PostgreSQL or correct DATABASE_URL.\n`,
+  );
+  process.exit(1);
+}
+
+main().catch(exit);

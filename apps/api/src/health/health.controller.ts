@@ -1,20 +1,15 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { Database, type Statement } from '@quayside/database';
+import { Database } from '@quayside/database';
 import { DomainError } from '@quayside/domain';
 import type { Metrics } from '@quayside/observability';
 import { z } from 'zod';
 import { Public } from '../auth/roles.decorator.js';
 import { METRICS } from '../metrics/metrics.js';
 import { Answers, Fails } from '../http/openapi.decorators.js';
+import { isMigrated } from './migrated.js';
 
 const healthOut = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
-
-/** The newest table: present only when all migrations have run. */
-const PROBE: Statement = {
-  name: 'health-probe',
-  text: `SELECT to_regclass('public.idempotency_key') IS NOT NULL AS migrated`,
-};
 
 @ApiTags('Health')
 @Public()
@@ -40,8 +35,7 @@ export class HealthController {
   @Answers(healthOut, { description: 'It serves' })
   @Fails('database.unavailable')
   async ready() {
-    const [row] = await this.database.rows<{ migrated: boolean }>(PROBE);
-    if (row?.migrated !== true) {
+    if (!(await isMigrated(this.database))) {
       throw new DomainError('database.unavailable', { detail: 'The database has not been migrated yet' });
     }
     return { status: 'ok' };
