@@ -7,6 +7,7 @@ import { ApiKeysModule } from './api-keys/api-keys.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { CoreModule } from './core.module.js';
+import { DocsModule } from './docs/docs.module.js';
 import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ResourceHeadersInterceptor } from './http/resource-headers.interceptor.js';
@@ -41,6 +42,7 @@ export class AppModule {
         SessionsModule,
         AuditModule,
         HealthModule,
+        DocsModule,
       ],
       providers: [
         { provide: APP_GUARD, useClass: AccessGuard },

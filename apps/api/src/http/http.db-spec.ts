@@ -310,6 +310,9 @@ describe('what needs no key', () => {
     expect(document.body.openapi).toBe('3.1.0');
     const page = await api.call('GET', '/docs', { key: null });
     expect(page.status).toBe(200);
+    const { body: problem } = await api.call('GET', '/v1/nowhere', { key: null });
+    const meaning = await api.call('GET', problem.type, { key: null });
+    expect([meaning.status, meaning.body]).toEqual([200, expect.stringContaining('`request.unknown-route`')]);
     expect(page.body).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   });
 });
