@@ -3,7 +3,7 @@ import { type Reply, reply } from '../control/reply.js';
 import { Calendar, parseTimeVal } from '../listing/calendar.js';
 import { type CommandContext, defineCommand } from './define-command.js';
 
-const BAD_TIME = reply(501, 'The time must be YYYYMMDDHHMMSS in UTC and exist.');
+const BAD_TIME = reply(501, 'Invalid time format; expected YYYYMMDDHHMMSS in UTC.');
 
 /** RFC 3659 §3 MDTM. With a time before the path it sets it, as many clients ask for since before there was MFMT. */
 export const mdtm = defineCommand({
@@ -34,16 +34,20 @@ export const mfmt = defineCommand({
   flags: { arg: 'required', feat: 'MFMT' },
   handler: async (context) => {
     const space = context.arg.indexOf(' ');
-    if (space < 0 || space === context.arg.length - 1) return reply(501, 'MFMT needs a time and a path.');
+    if (space < 0 || space === context.arg.length - 1) return reply(501, 'Syntax error: MFMT needs a time and a path.');
     const path = context.session.fs!.resolve(context.arg.slice(space + 1));
     return setTime(context, context.arg.slice(0, space), path, (time) => `Modify=${time}; ${path}`);
   },
 });
 
 async function fileTime({ session }: CommandContext, name: string): Promise<number> {
-  const entry = await session.fs!.stat(session.fs!.resolve(name));
-  if (entry.kind !== 'file')
-    throw new DomainError('path.not-regular', { detail: `${entry.name || '/'} is not retrievable` });
+  const fs = session.fs!;
+  const path = fs.resolve(name);
+  const entry = await fs.stat(path).catch((error: unknown) => {
+    if (error instanceof DomainError && error.code === 'path.not-found') return null;
+    throw error;
+  });
+  if (entry?.kind !== 'file') throw new DomainError('path.not-found', { detail: `${path} is not retrievable` });
   return entry.modifiedMs;
 }
 

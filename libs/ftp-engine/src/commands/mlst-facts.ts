@@ -1,7 +1,10 @@
 import type { Session } from '../session/session.js';
 
-/** Facts of MLST and MLSD in the order of FEAT (RFC 3659 §7.8), and whether each is on by default. */
-export const MLST_FACTS: readonly { readonly name: string; readonly byDefault: boolean }[] = [
+/**
+ * Facts of MLST and MLSD in the order of FEAT (RFC 3659 §7.8), and whether each is on by default. `X.incomplete` is on
+ * and not in FEAT: it marks single entries, and FEAT lists what every entry may have.
+ */
+export const MLST_FACTS: readonly { readonly name: string; readonly byDefault: boolean; readonly unlisted?: true }[] = [
   { name: 'type', byDefault: true },
   { name: 'size', byDefault: true },
   { name: 'modify', byDefault: true },
@@ -20,7 +23,9 @@ export function chosenFacts(session: Session): readonly string[] {
 /** The FEAT line: facts that are on carry an asterisk. */
 export function mlstFeature(session: Session): string[] {
   const chosen = chosenFacts(session);
-  const facts = MLST_FACTS.map(({ name }) => `${name}${chosen.includes(name) ? '*' : ''};`);
+  const facts = MLST_FACTS.filter((fact) => fact.unlisted !== true).map(
+    ({ name }) => `${name}${chosen.includes(name) ? '*' : ''};`,
+  );
   return [`MLST ${facts.join('')}`];
 }
 

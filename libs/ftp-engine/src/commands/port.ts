@@ -7,9 +7,10 @@ import { defineCommand } from './define-command.js';
 
 const OFF = reply(502, 'Active mode is off on this server; use PASV or EPSV.');
 const AFTER_EPSV_ALL = reply(501, 'Not allowed after EPSV ALL.');
-const SYNTAX = reply(501, 'Invalid address format.');
-const OTHER_ADDRESS = reply(501, 'The address must be the one you connect from.');
-const LOW_PORT = reply(504, 'The port must be 1024 or higher.');
+const PORT_SYNTAX = reply(501, 'Invalid PORT format.');
+const EPRT_SYNTAX = reply(501, 'Invalid EPRT format.');
+const OTHER_ADDRESS = reply(501, 'Rejected data connection to a foreign address.');
+const LOW_PORT = reply(504, 'Rejected data connection to a privileged port.');
 const READY = reply(200, 'Active data connection prepared.');
 
 /** RFC 959 §4.1.2 PORT, under the rules of RFC 2577 §3. */
@@ -23,7 +24,7 @@ export const port = defineCommand({
     const refusal = refusalOfActive(session);
     if (refusal !== null) return refusal;
     const target = parseHostPort(arg);
-    return target === null ? SYNTAX : prepare(session, target);
+    return target === null ? PORT_SYNTAX : prepare(session, target);
   },
 });
 
@@ -41,7 +42,7 @@ export const eprt = defineCommand({
     if (target === 'protocol') {
       return reply(522, `Network protocol not supported, use (${protocolOf(session.remoteAddress)})`);
     }
-    return target === 'syntax' ? SYNTAX : prepare(session, target);
+    return target === 'syntax' ? EPRT_SYNTAX : prepare(session, target);
   },
 });
 

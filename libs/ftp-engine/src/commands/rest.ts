@@ -1,7 +1,7 @@
 import { reply } from '../control/reply.js';
 import { defineCommand } from './define-command.js';
 
-const SYNTAX = reply(501, 'The restart position must be a number of bytes.');
+const SYNTAX = reply(501, 'Invalid parameter: the restart position is a number of bytes.');
 const BINARY_ONLY = reply(501, 'Resuming transfers not allowed in ASCII mode.');
 
 /** RFC 3659 §5 REST: where the next transfer starts. Whether a file is that long shows at the transfer command. */

@@ -1,6 +1,7 @@
 import { reply } from '../control/reply.js';
 import { defineCommand } from './define-command.js';
 
+const ROOT = reply(550, "Can't remove root directory.");
 const REMOVED = reply(250, 'Directory removed.');
 
 /** RFC 959 §4.1.3 RMD, RFC 775 XRMD: an empty directory. */
@@ -12,7 +13,9 @@ export const rmd = defineCommand({
   rfc: 'RFC 959 §4.1.3',
   flags: { arg: 'required' },
   handler: async ({ session, arg, verb }) => {
-    await session.fs!.removeDirectory(session.fs!.resolve(arg), verb);
+    const path = session.fs!.resolve(arg);
+    if (path === '/') return ROOT;
+    await session.fs!.removeDirectory(path, verb);
     return REMOVED;
   },
 });

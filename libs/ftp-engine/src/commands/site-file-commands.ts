@@ -2,7 +2,8 @@ import { reply } from '../control/reply.js';
 import { parseTimeVal } from '../listing/calendar.js';
 import type { SiteCommand } from './site.js';
 
-const CHMOD_SYNTAX = reply(501, 'SITE CHMOD needs an octal mode and a path.');
+const ARGUMENT_MISSING = reply(501, 'Syntax error: command needs an argument.');
+const CHMOD_SYNTAX = reply(501, 'SITE CHMOD needs two arguments: an octal mode and a path.');
 const MODE_SET = reply(200, 'SITE CHMOD successful.');
 const UTIME_SYNTAX = reply(501, 'SITE UTIME needs a time (YYYYMMDDHHMMSS) and a path.');
 const TIME_SET = reply(200, 'SITE UTIME successful.');
@@ -11,6 +12,7 @@ const siteChmod: SiteCommand = {
   name: 'CHMOD',
   syntax: 'CHMOD <mode> <path>',
   handler: async ({ session }, arg) => {
+    if (arg === '') return ARGUMENT_MISSING;
     const match = /^0?([0-7]{3,4}) +(.+)$/s.exec(arg);
     if (match === null) return CHMOD_SYNTAX;
     // Set-id and sticky bits mean nothing here and are dropped.

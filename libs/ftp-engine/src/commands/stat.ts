@@ -1,8 +1,9 @@
-import { lines, type Reply } from '../control/reply.js';
+import { lines, type Reply, reply } from '../control/reply.js';
 import { type CommandContext, defineCommand } from './define-command.js';
 import { listingOf, longFormat } from './list-source.js';
 import { sessionStatus } from './session-status.js';
 
+const LOGIN_FIRST = reply(530, 'Log in with USER and PASS first.');
 /** Lines of one STAT reply: the control connection is no place for a long listing. */
 const MAX_LINES = 1000;
 
@@ -12,8 +13,11 @@ export const stat = defineCommand({
   syntax: '{{cmd}} [<path>]',
   description: 'Show the status of the session, or list a path over the control connection',
   rfc: 'RFC 959 §4.1.3',
-  flags: { urgent: true, abortable: true },
-  handler: (context) => (context.arg === '' ? sessionStatus(context.session, context.now()) : listed(context)),
+  flags: { no_auth: true, urgent: true, abortable: true },
+  handler: (context) => {
+    if (context.arg === '') return sessionStatus(context.session, context.now());
+    return context.session.grant === null ? LOGIN_FIRST : listed(context);
+  },
 });
 
 async function listed(context: CommandContext): Promise<Reply> {

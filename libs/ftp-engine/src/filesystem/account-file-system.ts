@@ -267,10 +267,14 @@ export class AccountFileSystem {
   }
 
   async makeDirectory(path: VirtualPath, verb: string): Promise<void> {
-    if (this.#mounts.isFixed(path)) throw new DomainError('path.exists');
+    if (this.#mounts.isFixed(path)) throw new DomainError('path.exists', { detail: 'File exists' });
     this.require({ operation: 'mkdir', path }, verb);
     const place = this.#place(path);
-    await this.#backend(place).makeDirectory(place.backendPath);
+    try {
+      await this.#backend(place).makeDirectory(place.backendPath);
+    } catch (error) {
+      throw isCode(error, 'path.exists') ? new DomainError('path.exists', { detail: 'File exists' }) : error;
+    }
     this.#record({ type: 'directory.created', path });
   }
 

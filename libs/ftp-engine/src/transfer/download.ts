@@ -6,6 +6,7 @@ import type { TransferFacts } from '../ports.js';
 import { AsciiEncoder } from './ascii.js';
 import { DownloadStream } from './download-stream.js';
 import { closeData, type DataConnection, openData } from './open-data.js';
+import { beyondEnd } from './restart.js';
 import { throttleOf } from './rates.js';
 import { asTransferFailure } from './transfer-failure.js';
 
@@ -18,7 +19,7 @@ export async function download(context: CommandContext, path: VirtualPath): Prom
     if (start > 0 && session.type === 'A') {
       throw new DomainError('request.invalid', { detail: 'REST works in binary mode only; send TYPE I' });
     }
-    if (start > file.entry.size) throw new DomainError('restart.beyond-end');
+    if (start > file.entry.size) throw beyondEnd(start, file.entry.size);
     return await new DownloadRun(context, path, file, start).run();
   } finally {
     await file.close();

@@ -9,6 +9,7 @@ import type { LedgerDelta, QuotaLease, TransferFacts, UploadRecord } from '../po
 import type { Session } from '../session/session.js';
 import { AsciiDecoder } from './ascii.js';
 import { closeData, type DataConnection, openData } from './open-data.js';
+import { beyondEnd } from './restart.js';
 import { throttleOf } from './rates.js';
 import { hashOfStored } from './stored-hash.js';
 import { asTransferFailure, TransferFailure } from './transfer-failure.js';
@@ -304,8 +305,7 @@ function startOf(request: UploadRequest, place: UploadPlace): number {
   const present = place.partial?.bytes ?? place.committed?.size ?? 0;
   if (request.intent === 'append') return present;
   if (request.intent !== 'resume') return 0;
-  // A resume of the partial may also go back to bytes of the file that is already committed.
-  if (request.start > present && request.start > (place.committed?.size ?? 0))
-    throw new DomainError('restart.beyond-end');
+  if (place.partial === null && place.committed === null) throw new DomainError('path.not-found');
+  if (request.start > present) throw beyondEnd(request.start, present);
   return request.start;
 }
