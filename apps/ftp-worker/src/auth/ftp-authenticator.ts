@@ -12,6 +12,7 @@ import type { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import type { LiveGrants } from '../sessions/live-grants.js';
 import type { SessionDirectory } from '../sessions/session-directory.js';
 import type { AccountDirectory } from './account-directory.js';
+import { LoginRefused } from './login-refused.js';
 import type { LoginThrottle } from './login-throttle.js';
 import { grantOf, loginFacts } from './session-grants.js';
 
@@ -43,13 +44,13 @@ export class FtpAuthenticator implements Authenticator {
     const record = await this.find(attempt);
     if (record === null) {
       await hasher.verifyNothing(password, signal);
-      return this.refuse(attempt, 'unknown-account');
+      return this.refuse(attempt, 'unknown-account', null);
     }
     const credential = await this.verify(record, attempt);
-    if (credential === null) return this.refuse(attempt, 'wrong-password');
+    if (credential === null) return this.refuse(attempt, 'wrong-password', record);
     const visit = { address: remoteAddress, tls: attempt.tls, atMs: this.nowMs() };
     const decision = evaluateLogin(loginFacts(record, credential, visit));
-    if (!decision.ok) throw loginError(decision);
+    if (!decision.ok) throw refused(loginError(decision), record);
     const grant = grantOf(record, credential);
     await this.parts.sessions.open(attempt, grant);
     this.parts.grants.opened(attempt, grant, credential);
@@ -85,8 +86,12 @@ export class FtpAuthenticator implements Authenticator {
   }
 
   /** The session holds the reply back; what counts here is the score. */
-  private refuse(attempt: LoginAttempt, kind: FailureKind): never {
+  private refuse(attempt: LoginAttempt, kind: FailureKind, record: LoginRecord | null): never {
     this.parts.throttle.failed(attempt.login, attempt.remoteAddress, kind);
-    throw new DomainError('auth.failed');
+    throw refused(new DomainError('auth.failed'), record);
   }
+}
+
+function refused(error: DomainError, record: LoginRecord | null): DomainError {
+  return record === null ? error : new LoginRefused(error, record.tenant.id, record.account.id);
 }

@@ -16,7 +16,7 @@ export function anEvent<T extends EventType>(
   data: EventData<T>,
   about: {
     readonly session: SessionFacts;
-    readonly grant: SessionGrant | null;
+    readonly grant: Pick<SessionGrant, 'tenantId' | 'accountId'> | null;
     readonly atMs: number;
     readonly id?: string;
   },

@@ -12,6 +12,7 @@ import type {
   UploadRecord,
 } from '@quayside/ftp-engine';
 import { anEvent, ledgerEntry, sessionData, transferEvent, type EventSource } from './event-builder.js';
+import { LoginRefused } from '../auth/login-refused.js';
 import type { EventSpool } from './event-spool.js';
 import type { SpoolLedgerEntry, SpoolPlace } from './spool-record.js';
 
@@ -145,7 +146,7 @@ export class SpoolJournal implements Journal {
           this.source,
           fact.type,
           { ...who, login: fact.login.slice(0, 256), code, reason: detail ?? title, hint: '' },
-          whom,
+          { ...whom, grant: fact.error instanceof LoginRefused ? fact.error : null },
         );
       }
       case 'data.failed':
