@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,27 +97,27 @@ export class RunningInstallation {
 
   /** Bytes and number of the files in all spaces, from the disk itself. */
   onDisk(): { bytes: number; files: number } {
-    const total = { bytes: 0, files: 0 };
-    const walk = (folder: string): void => {
-      for (const entry of readdirSync(folder, { withFileTypes: true })) {
-        const path = join(folder, entry.name);
-        if (entry.isDirectory()) walk(path);
-        else {
-          total.files += 1;
-          total.bytes += statSync(path).size;
-        }
-      }
-    };
-    for (const files of this.trees()) walk(files);
-    return total;
+    return this.count('files');
   }
 
-  private trees(): string[] {
+  /** Bytes of uploads that are not committed. */
+  stagedBytes(): number {
+    return this.count('staging').bytes;
+  }
+
+  private count(tree: 'files' | 'staging'): { bytes: number; files: number } {
+    const total = { bytes: 0, files: 0 };
     const root = join(this.dataDir, 'storage');
-    return readdirSync(root, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && entry.name === 'files')
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((path) => existsSync(join(path, '../staging')));
+    for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+      // <space's folder>/files/… and <space's folder>/staging/…, where the folder may have levels of its own.
+      const path = join(entry.parentPath, entry.name);
+      if (!entry.isFile() || !`${path.slice(root.length)}/`.includes(`/${tree}/`)) continue;
+      const size = statSync(path, { throwIfNoEntry: false })?.size;
+      if (size === undefined || (tree === 'staging' && entry.name.endsWith('.json'))) continue;
+      total.files += 1;
+      total.bytes += size;
+    }
+    return total;
   }
 
   /** Asks it to end as Ctrl-C does. The data folder stays. */
