@@ -10,9 +10,25 @@ describe('PasswordHasher', () => {
     expect(await hasher.verify('correct hors', hash)).toBe(false);
   });
 
-  it.each(['', 'plain text', '$2b$04$short', '$1$abc$def'])('never matches the stored value %j', async (stored) => {
-    expect(await hasher.verify(stored, stored)).toBe(false);
-    expect(await hasher.verify('', stored)).toBe(false);
+  it.each(['', 'plain text', '$2b$04$short', '$1$abc$def', '{CRYPT}x'])(
+    'never matches the stored value %j',
+    async (stored) => {
+      expect(await hasher.verify(stored, stored)).toBe(false);
+      expect(await hasher.verify('', stored)).toBe(false);
+    },
+  );
+
+  it('verifies imported hashes and asks for a new one, but not for a password that bcrypt would cut', async () => {
+    const imported = '{SSHA}LhKrkM9Fy+zlstjdD7Kv2s6QvhBzYWx0';
+    expect(await hasher.verify('correct horse', imported)).toBe(true);
+    expect(await hasher.verify('correct hors', imported)).toBe(false);
+    expect(hasher.needsRehash(imported, 'correct horse')).toBe(true);
+    expect(hasher.needsRehash(imported, 'x'.repeat(73))).toBe(false);
+  });
+
+  it('never matches an empty password, even where the stored hash is of one', async () => {
+    expect(await hasher.verify('', '{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=')).toBe(false);
+    expect(await hasher.verify('', await hasher.hash(''))).toBe(false);
   });
 
   it('asks for a new hash when the cost has risen', async () => {
