@@ -1,3 +1,4 @@
+// oxlint-disable-next-line typescript/triple-slash-reference -- ambient types reach the apps' compilations only so
 /// <reference path="./ftp-srv.d.ts" />
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';

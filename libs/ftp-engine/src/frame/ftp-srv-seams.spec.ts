@@ -22,6 +22,12 @@ afterEach(() => {
   }
 });
 
+function ignore(): void {}
+
+function readJson(path: string) {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
 /** A listening frame and one accepted connection. */
 async function accepted(): Promise<{ frame: FtpSrvFrame; socket: Socket; client: Socket }> {
   let onConnection!: (socket: Socket) => void;
@@ -40,14 +46,13 @@ async function accepted(): Promise<{ frame: FtpSrvFrame; socket: Socket; client:
 
 describe('the seams of ftp-srv that the frame relies on', () => {
   it('adds one handler per signal in its constructor, and the frame takes off exactly those', () => {
-    const own = (): void => {};
-    process.on('SIGTERM', own);
+    process.on('SIGTERM', ignore);
     const before = (['SIGTERM', 'SIGINT', 'SIGQUIT'] as const).map((signal) => process.listeners(signal).length);
     frames.push(new FtpSrvFrame(listener, log, { onConnection: () => {}, onError: () => {} }));
     const after = (['SIGTERM', 'SIGINT', 'SIGQUIT'] as const).map((signal) => process.listeners(signal).length);
     expect(after).toEqual(before);
-    expect(process.listeners('SIGTERM')).toContain(own);
-    process.off('SIGTERM', own);
+    expect(process.listeners('SIGTERM')).toContain(ignore);
+    process.off('SIGTERM', ignore);
   });
 
   it('has one connection listener, which the frame replaces, so that nothing is said before admission', async () => {
@@ -123,9 +128,8 @@ describe('the seams of ftp-srv that the frame relies on', () => {
   });
 
   it('is the pinned version', () => {
-    const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
-    expect(read('node_modules/ftp-srv/package.json').version).toBe('4.6.3');
-    expect(read('package.json').dependencies['ftp-srv']).toBe('4.6.3');
+    expect(readJson('node_modules/ftp-srv/package.json').version).toBe('4.6.3');
+    expect(readJson('package.json').dependencies['ftp-srv']).toBe('4.6.3');
   });
 });
 

@@ -1,3 +1,4 @@
+// oxlint-disable-next-line typescript/triple-slash-reference -- ambient types reach the apps' compilations only so
 /// <reference path="./ftp-srv.d.ts" />
 import registry from 'ftp-srv/src/commands/registry.js';
 import type { CommandDefinition } from '../commands/define-command.js';

@@ -36,6 +36,9 @@ interface NativeContext {
  * and data connections another, which sends no tickets (SEMANTICS §4: they cost uploads their tail). Both take each
  * other's tickets, and only those of one control session: see {@link NativeContext}. Where the binding is missing each
  * session gets contexts and ticket keys of its own.
+ *
+ * Tickets are sealed with the keys of the context that a connection began with, also when its server name chose
+ * another one: so all certificates of an engine share their ticket keys.
  */
 export class CertificateContexts {
   readonly #options: SecureContextOptions;
@@ -43,7 +46,7 @@ export class CertificateContexts {
   readonly #ofSession = new WeakMap<TicketBinding, { control: SecureContext; data: SecureContext }>();
 
   /** Throws OpenSSL's error where certificate and key cannot be used together. */
-  constructor(certificate: CertificatePair, shareContexts = true) {
+  constructor(certificate: CertificatePair, ticketKeys: Buffer, shareContexts = true) {
     this.#options = {
       cert: certificate.cert,
       key: certificate.key,
@@ -53,7 +56,7 @@ export class CertificateContexts {
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       sessionTimeout: TICKET_LIFETIME,
     };
-    const pair = this.#pair('quayside');
+    const pair = this.#pair('quayside', ticketKeys);
     this.#shared = shareContexts && isBindable(pair.control) && isBindable(pair.data) ? pair : null;
   }
 
@@ -66,14 +69,14 @@ export class CertificateContexts {
     }
     let own = this.#ofSession.get(binding);
     if (own === undefined) {
-      own = this.#pair(binding.id);
+      own = this.#pair(binding.id, binding.ticketKeys);
       this.#ofSession.set(binding, own);
     }
     return own[kind];
   }
 
-  #pair(sessionIdContext: string): { control: SecureContext; data: SecureContext } {
-    const options = { ...this.#options, sessionIdContext, ticketKeys: randomBytes(48) };
+  #pair(sessionIdContext: string, ticketKeys: Buffer): { control: SecureContext; data: SecureContext } {
+    const options = { ...this.#options, sessionIdContext, ticketKeys };
     const data = createSecureContext(options);
     withholdTickets(data);
     return { control: createSecureContext(options), data };
@@ -87,4 +90,16 @@ function isBindable(context: SecureContext): boolean {
 /** What ties data connections to their control connection; `id` has at most 32 bytes (OpenSSL's limit). */
 export class TicketBinding {
   readonly id = randomBytes(16).toString('hex');
+  #ticketKeys: Buffer | null = null;
+
+  /** For contexts of this session alone; made on first use. */
+  get ticketKeys(): Buffer {
+    this.#ticketKeys ??= newTicketKeys();
+    return this.#ticketKeys;
+  }
+}
+
+/** Random keys in the form that createSecureContext takes. */
+export function newTicketKeys(): Buffer {
+  return randomBytes(48);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CertificatePair } from '../engine-options.js';
-import { CertificateContexts } from './certificate-contexts.js';
+import { CertificateContexts, newTicketKeys } from './certificate-contexts.js';
 
 /** Contexts of tenants' certificates that are kept at once. */
 const MAX_TENANT_CONTEXTS = 1000;
@@ -8,6 +8,7 @@ const MAX_TENANT_CONTEXTS = 1000;
 /** The certificates of an engine: its own, replaced without a restart, and those of tenants' domains. */
 export class CertificateStore {
   #own: CertificateContexts | null = null;
+  readonly #ticketKeys = newTicketKeys();
   readonly #tenants = new Map<string, CertificateContexts>();
 
   constructor(certificate: CertificatePair | null) {
@@ -25,7 +26,7 @@ export class CertificateStore {
 
   /** For new connections; open ones keep theirs. A pair that cannot be used throws and changes nothing. */
   replace(certificate: CertificatePair): void {
-    this.#own = new CertificateContexts(certificate);
+    this.#own = new CertificateContexts(certificate, this.#ticketKeys);
   }
 
   /** A tenant's certificate, parsed once. */
@@ -38,7 +39,7 @@ export class CertificateStore {
       this.#tenants.set(key, known);
       return known;
     }
-    const contexts = new CertificateContexts(certificate);
+    const contexts = new CertificateContexts(certificate, this.#ticketKeys);
     this.#tenants.set(key, contexts);
     if (this.#tenants.size > MAX_TENANT_CONTEXTS) this.#tenants.delete(this.#tenants.keys().next().value!);
     return contexts;

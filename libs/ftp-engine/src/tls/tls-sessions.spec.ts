@@ -1,0 +1,296 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { OPEN_POLICY } from '@quayside/domain';
+import { aGrant, type EngineFixture, type RawFtpClient, startEngine, testCertificate } from '@quayside/testing';
+
+let fixture: EngineFixture;
+afterEach(() => fixture.stop());
+
+async function greeted(): Promise<RawFtpClient> {
+  const client = await fixture.connect();
+  expect((await client.reply()).code).toBe(220);
+  return client;
+}
+
+/** Logged in over TLS with PROT P. */
+async function secured(): Promise<{ client: RawFtpClient; ticket: () => Buffer | undefined }> {
+  const client = await greeted();
+  await client.secure();
+  let ticket: Buffer | undefined = client.tls.getSession();
+  client.tls.on('session', (session) => {
+    ticket = session;
+  });
+  await client.expect('USER bob', 331);
+  await client.expect('PASS secret', 230);
+  await client.expect('PBSZ 0', 200);
+  await client.expect('PROT P', 200);
+  return { client, ticket: () => ticket };
+}
+
+/** LIST over a protected data connection; the codes of its replies. */
+async function list(client: RawFtpClient, session: Buffer | undefined): Promise<{ codes: number[]; reused: boolean }> {
+  const raw = await client.passive();
+  client.write('LIST\r\n');
+  const codes = [(await client.reply()).code];
+  const data = tlsConnect({ socket: raw, session, rejectUnauthorized: false });
+  data.on('error', () => {});
+  data.resume();
+  codes.push((await client.reply()).code);
+  const reused = data.isSessionReused();
+  data.destroy();
+  return { codes, reused };
+}
+
+function commonName(client: RawFtpClient): string {
+  return client.tls.getPeerCertificate().subject.CN as string;
+}
+
+async function withTenants(): Promise<void> {
+  fixture = await startEngine();
+  for (const slug of ['acme', 'umbrella']) {
+    fixture.ports.tenantHosts.set(`ftp.${slug}.example`, {
+      slug,
+      welcome: slug === 'acme' ? 'Welcome to Acme' : null,
+      certificate: null,
+    });
+  }
+}
+
+describe('explicit TLS', () => {
+  it('never runs what followed AUTH in the same read', async () => {
+    fixture = await startEngine();
+    const client = await greeted();
+    client.write('AUTH TLS\r\nUSER injected\r\n');
+    expect((await client.reply()).code).toBe(503);
+    expect(await client.closed()).toBe('');
+    expect(fixture.ports.attempts).toHaveLength(0);
+  });
+
+  it('starts over after AUTH: what was sent in clear is forgotten', async () => {
+    fixture = await startEngine();
+    const client = await greeted();
+    await client.expect('USER bob', 331);
+    await client.secure();
+    await client.expect('PASS secret', 503);
+  });
+
+  it('loses no handshake of many at once', async () => {
+    fixture = await startEngine();
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, async () => {
+        const client = await greeted();
+        await client.secure();
+        return (await client.command('NOOP')).code;
+      }),
+    );
+    expect(answers).toEqual(Array(40).fill(200));
+  });
+
+  it('closes when plain text comes instead of a handshake', async () => {
+    fixture = await startEngine();
+    const client = await greeted();
+    await client.expect('AUTH TLS', 234);
+    client.write('USER bob\r\nPASS secret\r\n');
+    await client.closed();
+    await fixture.ports.journal.until((journal) => journal.facts('session.closed').length === 1);
+    expect(fixture.ports.journal.facts('session.closed')[0]!.reason).toBe('tls-handshake-failed');
+    expect(fixture.ports.attempts).toHaveLength(0);
+  });
+
+  it('drops a handshake that takes too long', async () => {
+    fixture = await startEngine({ timeouts: { handshake: 80 } });
+    const client = await greeted();
+    await client.expect('AUTH TLS', 234);
+    expect(await client.closed()).toBe('');
+  });
+
+  it('refuses USER in clear where TLS is required, and keeps the connection', async () => {
+    fixture = await startEngine({ tls: ['required'] });
+    const client = await greeted();
+    await client.expect('USER bob', 530);
+    await client.expect('PASS secret', 503);
+    await client.secure();
+    await client.expect('USER bob', 331);
+    await client.expect('PASS secret', 230);
+    await client.expect('LIST', 521);
+  });
+
+  it('takes PROT P for granted after AUTH SSL, and C after AUTH TLS', async () => {
+    fixture = await startEngine();
+    for (const [mechanism, protection] of [
+      ['SSL', 'protected'],
+      ['TLS', 'clear'],
+    ] as const) {
+      const client = await greeted();
+      await client.expect(`AUTH ${mechanism}`, 234);
+      await client.handshake();
+      await client.expect('USER bob', 331);
+      await client.expect('PASS secret', 230);
+      expect((await client.expect('STAT', 211)).text).toContain(`data connections: ${protection}`);
+    }
+  });
+
+  it('tells the host that a login came over TLS', async () => {
+    fixture = await startEngine();
+    await secured();
+    expect(fixture.ports.attempts[0]).toMatchObject({ tls: true, implicitTls: false });
+    const [closed] = [fixture.ports.journal.entries.find((entry) => entry.kind === 'fact' && entry.grant !== null)];
+    expect(closed).toMatchObject({ session: { protocol: 'ftps' } });
+  });
+});
+
+describe('implicit TLS', () => {
+  it('greets inside TLS with protected data connections', async () => {
+    fixture = await startEngine({ tls: ['implicit'] });
+    const client = await fixture.connect('implicit');
+    expect((await client.reply()).code).toBe(220);
+    await client.expect('AUTH TLS', 503);
+    await client.expect('USER bob', 331);
+    await client.expect('PASS secret', 230);
+    expect((await client.expect('STAT', 211)).text).toContain('data connections: protected');
+  });
+
+  it('says nothing in clear', async () => {
+    fixture = await startEngine({ tls: ['implicit'] });
+    const socket = connect(fixture.port(), '127.0.0.1');
+    let said = '';
+    socket.on('data', (bytes) => {
+      said += bytes.toString('latin1');
+    });
+    socket.write('USER bob\r\n');
+    await once(socket, 'close');
+    expect(said).not.toMatch(/\d{3} /);
+  });
+});
+
+describe('data connections over TLS', () => {
+  it('resume the control session', async () => {
+    fixture = await startEngine();
+    const { client, ticket } = await secured();
+    expect(await list(client, ticket())).toEqual({ codes: [150, 226], reused: true });
+  });
+
+  it('may be full handshakes where reuse is preferred', async () => {
+    fixture = await startEngine();
+    const { client } = await secured();
+    expect(await list(client, undefined)).toEqual({ codes: [150, 226], reused: false });
+  });
+
+  it('must resume the own control session where reuse is required: 522 after 150 otherwise', async () => {
+    fixture = await startEngine();
+    const protocols = { ...OPEN_POLICY.protocols, sessionReuse: 'require' as const };
+    fixture.ports.addAccount('bob', aGrant({ policy: { ...OPEN_POLICY, protocols } }));
+    const { client, ticket } = await secured();
+    const other = await secured();
+    expect((await list(client, undefined)).codes).toEqual([150, 522]);
+    expect((await list(client, other.ticket())).codes).toEqual([150, 522]);
+    expect((await list(client, ticket())).codes).toEqual([150, 226]);
+  });
+});
+
+describe('certificates', () => {
+  it('are replaced for new connections without disturbing open ones', async () => {
+    fixture = await startEngine();
+    const before = await secured();
+    fixture.engine.setCertificate(await testCertificate('second.example'));
+    const after = await secured();
+    expect(commonName(before.client)).toBe('localhost');
+    expect(commonName(after.client)).toBe('second.example');
+    expect((await list(before.client, before.ticket())).codes).toEqual([150, 226]);
+    expect((await list(after.client, after.ticket())).codes).toEqual([150, 226]);
+  });
+
+  it('stay as they are when the new pair cannot be used', async () => {
+    fixture = await startEngine();
+    const { key } = await testCertificate('second.example');
+    expect(() => fixture.engine.setCertificate({ cert: 'nonsense', key })).toThrow(/PEM/i);
+    expect(commonName((await secured()).client)).toBe('localhost');
+  });
+
+  it('are those of the tenant that SNI names, whose data connections resume too', async () => {
+    fixture = await startEngine();
+    const certificate = await testCertificate('ftp.acme.example');
+    fixture.ports.tenantHosts.set('ftp.acme.example', { slug: 'acme', welcome: null, certificate });
+    const client = await greeted();
+    await client.secure({ servername: 'FTP.acme.example' });
+    let ticket: Buffer | undefined = client.tls.getSession();
+    client.tls.on('session', (session) => {
+      ticket = session;
+    });
+    expect(commonName(client)).toBe('ftp.acme.example');
+    for (const [line, code] of [
+      ['USER bob', 331],
+      ['PASS secret', 230],
+      ['PBSZ 0', 200],
+      ['PROT P', 200],
+    ] as const) {
+      await client.expect(line, code);
+    }
+    expect(fixture.ports.attempts[0]!.hostTenant).toBe('acme');
+    expect(await list(client, ticket)).toEqual({ codes: [150, 226], reused: true });
+  });
+
+  it('are the own one where nobody has the name, or looking it up fails', async () => {
+    fixture = await startEngine();
+    fixture.ports.tenants.find = (host) =>
+      host === 'broken.example' ? Promise.reject(new Error('database away')) : Promise.resolve(null);
+    for (const servername of ['unknown.example', 'broken.example']) {
+      const client = await greeted();
+      await client.secure({ servername });
+      expect(commonName(client)).toBe('localhost');
+    }
+  });
+});
+
+describe('HOST', () => {
+  it('chooses the tenant, the last one holding', async () => {
+    await withTenants();
+    const client = await greeted();
+    await client.expect('HOST ftp.umbrella.example', 220);
+    expect((await client.expect('HOST FTP.Acme.Example', 220)).text).toBe('220 Welcome to Acme\r\n');
+    await client.expect('USER bob', 331);
+    await client.expect('PASS secret', 230);
+    expect(fixture.ports.attempts[0]!.hostTenant).toBe('acme');
+    await client.expect('HOST ftp.acme.example', 503);
+  });
+
+  it('starts the login over', async () => {
+    await withTenants();
+    const client = await greeted();
+    await client.expect('USER bob', 331);
+    await client.expect('HOST ftp.acme.example', 220);
+    await client.expect('PASS secret', 503);
+  });
+
+  it.each([
+    ['unknown.example', 504],
+    ['192.0.2.1', 504],
+    ['127.0.0.1', 220],
+    ['[::1]', 504],
+    ['::1', 501],
+    ['ftp.acme.example:21', 501],
+    ['[127.0.0.1', 501],
+    ['300.1.1.1', 501],
+    ['-bad-.example', 501],
+    ['a b', 501],
+    ['', 501],
+  ])('%j is answered %d', async (argument, code) => {
+    await withTenants();
+    const client = await greeted();
+    await client.expect(`HOST ${argument}`, code);
+    await client.expect('NOOP', 200);
+  });
+
+  it('must match the server name of the handshake', async () => {
+    await withTenants();
+    const named = await greeted();
+    await named.secure({ servername: 'ftp.acme.example' });
+    await named.expect('HOST ftp.umbrella.example', 504);
+    await named.expect('HOST ftp.acme.example', 220);
+    const unnamed = await greeted();
+    await unnamed.secure();
+    await unnamed.expect('HOST ftp.acme.example', 503);
+  });
+});
