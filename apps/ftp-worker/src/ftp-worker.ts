@@ -7,6 +7,7 @@ import {
   NodesRepository,
   Notifications,
   QuotaLedgerRepository,
+  SpaceRepository,
   TenantDirectoryRepository,
 } from '@quayside/database';
 import { newId } from '@quayside/domain';
@@ -28,6 +29,7 @@ import { LiveGrants } from './sessions/live-grants.js';
 import { SessionDirectory } from './sessions/session-directory.js';
 import { SpaceBackends } from './storage/storage-resolver.js';
 import { APP_CONFIG, APP_LOG, CERTIFICATE, WORKER_PLACE } from './tokens.js';
+import { SpaceRemoval } from './upkeep/space-removal.js';
 import { WorkerJournal } from './worker-journal.js';
 
 const VERSION = '0.1.0';
@@ -113,7 +115,10 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
         log,
       },
     );
+    const removal = new SpaceRemoval(new SpaceRepository(database), config.storage.root, log);
     this.changes = new Changes({
+      // One process of the node is enough.
+      removeSpaces: place.slot === 0 ? () => void removal.run() : () => undefined,
       accounts,
       hosts,
       leases,

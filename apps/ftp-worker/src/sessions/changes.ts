@@ -10,6 +10,8 @@ export interface ChangeTargets {
   readonly hosts: TenantHosts;
   readonly leases: QuotaLeases;
   readonly grants: LiveGrants;
+  /** Spaces may have been marked for removal. */
+  readonly removeSpaces: () => void;
   readonly endSession: (id: string, end: SessionEnd) => void;
 }
 
@@ -45,6 +47,9 @@ export class Changes {
       case 'node':
       case 'outbox':
         return;
+      case 'space':
+        this.targets.removeSpaces();
+        break;
       case 'tenant':
       case 'tenant_domain':
         hosts.forget();
@@ -57,8 +62,9 @@ export class Changes {
 
   /** Notifications may have been missed: nothing that is remembered can be trusted. */
   compareAll(): Promise<void> {
-    const { accounts, hosts, leases, grants } = this.targets;
+    const { accounts, hosts, leases, grants, removeSpaces } = this.targets;
     const anybody = { tenantId: null, accountId: null };
+    removeSpaces();
     hosts.forget();
     leases.changed(null);
     accounts.forget(anybody);
