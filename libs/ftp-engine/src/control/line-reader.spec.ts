@@ -49,6 +49,13 @@ describe('LineReader', () => {
     expect(readerOf(Buffer.from([0x61, 0xff, 0x62, 0x0a]))).toEqual(['a\udcffb']);
   });
 
+  it('takes ABOR without its line feed, which urgent data loses, and skips the line feed if it comes', () => {
+    expect(readerOf('ABOR\r', 'NOOP\r\n')).toEqual(['ABOR', 'NOOP']);
+    expect(readerOf('ABOR\r', '\nNOOP\r\n')).toEqual(['ABOR', 'NOOP']);
+    expect(readerOf(Buffer.from('\xff\xf4\xf2abor\r', 'latin1'), 'NOOP\r\n')).toEqual(['ABOR', 'NOOP']);
+    expect(readerOf('RETR ABOR\r', '\n')).toEqual(['RETR ABOR']);
+  });
+
   it('reports an overlong line once and runs none of its bytes', () => {
     const long = 'X'.repeat(CAP + 1);
     expect(readerOf(`${long}\r\nNOOP\r\n`)).toEqual([OVERLONG, 'NOOP']);

@@ -12,6 +12,13 @@ const LOWEST_COMMAND = 236;
 const EMPTY = Buffer.alloc(0);
 
 /**
+ * ABOR whose line feed does not come: Python's ftplib, and others after RFC 959, send the line as urgent data, and the
+ * kernel takes its last byte, the LF, out of the stream. The bytes before are what is left of Telnet controls.
+ */
+const URGENT_ABOR = /^[^A-Za-z]{0,8}ABOR\r$/i;
+const URGENT_ABOR_BYTES = 13;
+
+/**
  * Bytes of a control connection to command lines: CRLF or bare LF, Telnet controls stripped (RFC 959 §2.3, RFC 854), a
  * cap on the length. Pull-based, so that the owner decides when the next line is looked at; holds at most one chunk and
  * one capped line.
@@ -24,6 +31,8 @@ export class LineReader {
   /** The end of the last chunk that may be the beginning of a Telnet sequence. */
   #telnet: Buffer = EMPTY;
   #discarding = false;
+  /** A line was taken without its LF, which may still come in the stream. */
+  #skipLineFeed = false;
 
   constructor(
     readonly capBytes: number,
@@ -39,6 +48,10 @@ export class LineReader {
     const rest = this.#at < this.#buffer.length ? this.#buffer.subarray(this.#at) : null;
     let bytes = chunk;
     if (this.#telnet.length > 0 || chunk.includes(IAC)) bytes = this.#stripTelnet(chunk);
+    if (this.#skipLineFeed && bytes.length > 0) {
+      if (bytes[0] === LF) bytes = bytes.subarray(1);
+      this.#skipLineFeed = false;
+    }
     this.#buffer = rest === null ? bytes : Buffer.concat([rest, bytes]);
     this.#text = isAscii(this.#buffer) ? this.#buffer.toString('latin1') : null;
     this.#at = 0;
@@ -49,8 +62,9 @@ export class LineReader {
     const text = this.#text;
     const end = text === null ? this.#buffer.indexOf(LF, this.#at) : text.indexOf('\n', this.#at);
     if (end < 0) {
-      this.#keepTail();
-      return null;
+      const urgent = this.#takeUrgentAbor();
+      if (urgent === null) this.#keepTail();
+      return urgent;
     }
     const start = this.#at;
     this.#at = end + 1;
@@ -70,6 +84,17 @@ export class LineReader {
     this.#at = 0;
     this.#telnet = EMPTY;
     this.#discarding = false;
+    this.#skipLineFeed = false;
+  }
+
+  #takeUrgentAbor(): string | null {
+    const length = this.#buffer.length - this.#at;
+    if (length > URGENT_ABOR_BYTES || this.#discarding || this.#buffer[this.#buffer.length - 1] !== 0x0d) return null;
+    const tail = this.#buffer.toString('latin1', this.#at);
+    if (!URGENT_ABOR.test(tail)) return null;
+    this.#at = this.#buffer.length;
+    this.#skipLineFeed = true;
+    return 'ABOR';
   }
 
   /** Keep an unfinished line by itself, so that it does not hold its chunk in memory; drop it past the cap. */
