@@ -39,7 +39,7 @@ function dependenciesAreInstalled() {
     const present = installed[path];
     // Packages for other platforms are in the lock file and rightly absent here.
     if (present === undefined) return entry.optional === true || entry.devOptional === true;
-    return present.version === entry.version && present.integrity === entry.integrity;
+    return present.version === entry.version;
   });
 }
 
