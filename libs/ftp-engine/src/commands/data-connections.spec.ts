@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type EngineFixture, type FixtureOptions, type RawFtpClient, startEngine } from '@quayside/testing';
 
@@ -17,6 +18,26 @@ afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
   await fixture.stop();
 });
+
+/** Keeps TLS from owning the socket, so that it can be ended beneath it. */
+class Cut extends Duplex {
+  constructor(readonly raw: Socket) {
+    super();
+    raw.on('data', (chunk: Buffer) => this.push(chunk));
+    raw.on('end', () => this.push(null));
+    raw.on('error', () => {});
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.raw.write(chunk, () => done());
+  }
+
+  override _final(done: () => void): void {
+    this.raw.end(done);
+  }
+}
 
 const portOf = (text: string): number => Number(/\|(\d+)\|/.exec(text)![1]);
 
@@ -247,6 +268,42 @@ describe('protected data connections', () => {
     raw.resetAndDestroy();
     expect((await client.reply()).code).toBe(426);
     await client.expect('RETR a', 550);
+  });
+});
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the end of a %s upload', (version) => {
+  /** Sends `bytes` and ends with close_notify, or with a FIN alone. */
+  async function send(client: RawFtpClient, name: string, bytes: Buffer, notify: boolean): Promise<number> {
+    const raw = await client.passive();
+    await client.expect(`STOR ${name}`, 150);
+    const cut = new Cut(raw);
+    const data = tlsConnect({ socket: cut, rejectUnauthorized: false, maxVersion: version });
+    data.on('error', () => {});
+    await once(data, 'secureConnect');
+    await new Promise((resolve) => data.write(bytes, resolve));
+    if (notify) data.end();
+    else raw.end();
+    return (await client.reply()).code;
+  }
+
+  it('needs close_notify in strict mode', async () => {
+    const client = await secured({ tlsUploadEnd: 'strict' });
+    for (const size of [0, 1, 2, 19, 16_384, 300_000]) {
+      expect([size, await send(client, `a${size}`, Buffer.alloc(size, 1), true)]).toEqual([size, 226]);
+      expect([size, await send(client, `b${size}`, Buffer.alloc(size, 1), false)]).toEqual([size, 426]);
+    }
+    expect(fixture.ports.journal.of('upload.failed')[1]!.facts).toMatchObject({
+      reason: 'TLS_TRUNCATED',
+      keptBytes: 1,
+    });
+  });
+
+  it('needs none in compat mode', async () => {
+    const client = await secured();
+    expect(await send(client, 'a', Buffer.alloc(1000), true)).toBe(226);
+    expect(await send(client, 'b', Buffer.alloc(1000), false)).toBe(226);
+    expect(await send(client, 'c', Buffer.alloc(0), true)).toBe(226);
+    expect(await send(client, 'd', Buffer.alloc(0), false)).toBe(226);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { DomainError } from '@quayside/domain';
 import type { Session } from '../session/session.js';
@@ -9,7 +9,7 @@ import type { Session } from '../session/session.js';
  * the signal's reason when that aborts. The raw socket is destroyed then. The caller owns the `error` events of the
  * result from the moment that it resolves.
  */
-export function protectDataSocket(session: Session, socket: Socket, signal: AbortSignal): Promise<TLSSocket> {
+export function protectDataSocket(session: Session, socket: Duplex, signal: AbortSignal): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const tls = session.tls;
     if (signal.aborted || tls === null) {

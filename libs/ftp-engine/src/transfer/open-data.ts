@@ -5,19 +5,26 @@ import { reply } from '../control/reply.js';
 import type { DataChannel } from '../data/data-channel.js';
 import type { Session } from '../session/session.js';
 import { protectDataSocket } from '../tls/protect-data-socket.js';
+import { TlsRecordTap } from './tls-record-tap.js';
 import { asTransferFailure, TransferFailure } from './transfer-failure.js';
 
 /** A data connection in use. */
 export interface DataConnection {
   readonly socket: Socket;
   readonly tls: boolean;
+  /** Where the way in which a TLS stream ends has to be known. */
+  readonly tap: TlsRecordTap | null;
 }
 
 /**
  * The data connection of a transfer command, in the order of RFC 4217 §10.2: TCP connection, 150, TLS handshake. The
  * socket is paused and half-open. What PASV or PORT prepared is used up.
  */
-export async function openData(context: CommandContext, preliminary: string): Promise<DataConnection> {
+export async function openData(
+  context: CommandContext,
+  preliminary: string,
+  direction: 'send' | 'receive' = 'send',
+): Promise<DataConnection> {
   const { session, signal } = context;
   const channel = session.dataChannel;
   if (channel === null) {
@@ -26,8 +33,10 @@ export async function openData(context: CommandContext, preliminary: string): Pr
   try {
     const socket = await connected(channel, signal);
     context.say(reply(150, preliminary));
-    if (session.prot === 'C') return { socket, tls: false };
-    return { socket: await protectDataSocket(session, socket, signal), tls: true };
+    if (session.prot === 'C') return { socket, tls: false, tap: null };
+    const strict = direction === 'receive' && session.engine.options.tlsUploadEnd === 'strict';
+    const tap = strict ? new TlsRecordTap(socket) : null;
+    return { socket: await protectDataSocket(session, tap ?? socket, signal), tls: true, tap };
   } catch (error) {
     const failure = asTransferFailure(error);
     if (!signal.aborted) record(session, failure);

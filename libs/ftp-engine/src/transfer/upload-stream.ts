@@ -47,6 +47,7 @@ export class UploadStream {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #storedBytes = 0;
+  #receivedBytes = 0;
   #ended = false;
   #endWaits = false;
   #failure: Error | null = null;
@@ -80,7 +81,10 @@ export class UploadStream {
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
       this.#stall.start();
-      socket.resume();
+      // A client with nothing to send may have ended, or gone, before anybody listened.
+      if (socket.readableEnded) this.#onEnd();
+      else if (socket.destroyed) this.#onClose();
+      else socket.resume();
     });
     signal.removeEventListener('abort', onAbort);
     this.#stall.stop();
@@ -98,9 +102,15 @@ export class UploadStream {
     return this.#storedBytes;
   }
 
+  /** Bytes that came, before any conversion. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
   readonly #onData = (chunk: Buffer): void => {
     if (this.#failure !== null) return;
     this.#stall.touch();
+    this.#receivedBytes += chunk.length;
     const bytes = this.#options.decoder === null ? chunk : this.#options.decoder.push(chunk);
     if (bytes.length > 0) {
       this.#pending.push(bytes);

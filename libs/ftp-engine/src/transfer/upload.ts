@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DomainError, newId, type VirtualPath } from '@quayside/domain';
 import type { OpenWriteOptions, StorageWriter } from '@quayside/storage';
@@ -13,6 +14,7 @@ import { beyondEnd } from './restart.js';
 import { throttleOf } from './rates.js';
 import { hashOfStored } from './stored-hash.js';
 import { asTransferFailure, TransferFailure } from './transfer-failure.js';
+import type { TlsRecordTap } from './tls-record-tap.js';
 import { UploadStream } from './upload-stream.js';
 
 /** What STOR, STOU and APPE differ in. */
@@ -122,6 +124,7 @@ class UploadRun {
     this.#data = await openData(
       context,
       request.announce === null ? 'Ready for the data' : `FILE: ${request.announce}`,
+      'receive',
     );
     this.#stream = new UploadStream({
       socket: this.#data.socket,
@@ -138,8 +141,8 @@ class UploadRun {
       },
     });
     await this.#stream.run();
-    closeData(this.#data.socket).catch(() => {});
     await this.#verdict();
+    closeData(this.#data.socket).catch(() => {});
     this.#sha256 = await this.#receipt(writer, hash);
   }
 
@@ -151,6 +154,11 @@ class UploadRun {
     const { session, declaredBytes } = this;
     await turn();
     this.#throwIfControlIsGone();
+    if (this.#data!.tap !== null && !endedByNotify(this.#data!.tap, this.#data!.socket as TLSSocket, this.#stream!)) {
+      throw new TransferFailure('data.aborted', 'TLS_TRUNCATED', {
+        detail: 'Transfer aborted; the data connection ended without TLS close_notify',
+      });
+    }
     const bytes = this.#stream!.storedBytes;
     if (declaredBytes !== null && session.type === 'I' && bytes < declaredBytes) {
       throw new TransferFailure('data.aborted', 'SIZE_MISMATCH', {
@@ -236,6 +244,10 @@ class UploadRun {
       dataTls: this.#data?.tls ?? false,
     };
   }
+}
+
+function endedByNotify(tap: TlsRecordTap, socket: TLSSocket, stream: UploadStream): boolean {
+  return tap.closedByNotify(stream.receivedBytes, socket.getProtocol(), socket.getCipher().standardName);
 }
 
 function asciiRestart(): DomainError {
