@@ -214,8 +214,10 @@ describe('uploads', () => {
     await client.expect('ALLO 10', 200);
     expect((await put('a', '12345')).code).toBe(426);
     expect(await stored('a')).toBeNull();
+    await client.expect('ALLO 4', 200);
+    expect((await put('a', '12345')).code).toBe(426);
     await client.expect('ALLO 5', 200);
-    expect((await put('a', '12345')).code).toBe(226);
+    expect((await put('b', '12345')).code).toBe(226);
   });
 
   it('convert line ends in ASCII mode and charge what is stored', async () => {
