@@ -5,7 +5,7 @@ const ABORTED = reply(226, 'ABOR command successful; no transfer is running.');
 const IDLE_DATA_CONNECTION = reply(225, 'ABOR command successful; data connection closed.');
 
 /**
- * RFC 959 §4.1.3 ABOR. The control channel stops a running transfer the moment it reads the command, and the transfer
+ * RFC 959 §4.1.3 ABOR. 225 where a data connection was prepared and no transfer uses it, 226 otherwise. The control channel stops a running transfer the moment it reads the command, and the transfer
  * answers 426; this is the second reply.
  */
 export const abor = defineCommand({
@@ -13,9 +13,10 @@ export const abor = defineCommand({
   syntax: '{{cmd}}',
   description: 'Stop the running transfer',
   rfc: 'RFC 959 §4.1.3',
+  flags: { arg: 'none' },
   handler: ({ session }) => {
-    const idle = session.dataChannel?.connected === true;
+    const prepared = session.dataChannel !== null;
     session.dropDataChannel();
-    return idle ? IDLE_DATA_CONNECTION : ABORTED;
+    return prepared ? IDLE_DATA_CONNECTION : ABORTED;
   },
 });

@@ -15,7 +15,7 @@ export function defineHelp(table: () => readonly CommandDefinition[]): CommandDe
       const wanted = arg.trim().toUpperCase();
       if (wanted === '') return lines(214, 'The following commands are recognized:', columns(namesOf(table())), 'End');
       const found = table().find((command) => command.directive === wanted || command.aliases?.includes(wanted));
-      if (found === undefined) return reply(501, 'Unknown command.');
+      if (found === undefined) return reply(501, 'Unrecognized command.');
       return reply(214, `Syntax: ${found.syntax.replaceAll('{{cmd}}', wanted)} (${found.description}; ${found.rfc})`);
     },
   });

@@ -29,9 +29,8 @@ export function mlstFeature(session: Session): string[] {
   return [`MLST ${facts.join('')}`];
 }
 
-/** RFC 3659 §7.9: known facts of a request like `Type;Size;`, unknown ones dropped; null where the syntax is wrong. */
-export function parseFactChoice(request: string): string[] | null {
-  if (request.includes(' ')) return null;
+/** RFC 3659 §7.9: known facts of a request like `Type;Size;`, unknown ones dropped. */
+export function parseFactChoice(request: string): string[] {
   const wanted = new Set(request.toLowerCase().split(';'));
   return MLST_FACTS.filter(({ name }) => wanted.has(name.toLowerCase())).map(({ name }) => name);
 }

@@ -3,12 +3,12 @@ import { defineCommand } from './define-command.js';
 
 const OK = reply(200, 'OK.');
 
-/** RFC 959 §4.1.3 NOOP. An argument is ignored: some clients send one to keep a connection alive. */
+/** RFC 959 §4.1.3 NOOP. */
 export const noop = defineCommand({
   directive: 'NOOP',
   syntax: '{{cmd}}',
   description: 'Do nothing',
   rfc: 'RFC 959 §4.1.3',
-  flags: { no_auth: true },
+  flags: { no_auth: true, arg: 'none' },
   handler: () => OK,
 });

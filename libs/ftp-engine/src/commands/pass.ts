@@ -8,7 +8,7 @@ import { type CommandContext, defineCommand } from './define-command.js';
 const USER_FIRST = reply(503, 'Login with USER first.');
 const ALREADY = reply(503, 'User already authenticated.');
 /** One text for every refusal: it must not tell which part was wrong (RFC 2577 §7). */
-const INCORRECT = reply(530, 'Login incorrect.');
+const INCORRECT = reply(530, 'Authentication failed.');
 const TOO_MANY_FAILURES = reply(421, 'Too many failed logins.', 'close');
 
 /** RFC 959 §4.1.1 PASS. The argument is used byte for byte: a password may hold quotes, spaces and leading dashes. */

@@ -9,7 +9,7 @@ export const quit = defineCommand({
   syntax: '{{cmd}}',
   description: 'Close the connection',
   rfc: 'RFC 959 §4.1.1',
-  flags: { no_auth: true },
+  flags: { no_auth: true, arg: 'none' },
   handler: ({ session }) => {
     session.endReason = 'quit';
     return GOODBYE;

@@ -12,6 +12,6 @@ export const rein = defineCommand({
   syntax: '{{cmd}}',
   description: 'Log out and keep the connection',
   rfc: 'RFC 959 §4.1.1',
-  flags: { no_auth: true, arg: 'none' },
+  flags: { arg: 'none' },
   handler: () => READY,
 });

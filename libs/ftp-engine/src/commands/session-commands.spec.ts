@@ -100,7 +100,7 @@ describe('login', () => {
         ['PWD', 530],
         ['CWD /', 530],
         ['TYPE I', 530],
-        ['REIN', 220],
+        ['REIN', 530],
       ]),
     ).toEqual([]);
   });
@@ -201,7 +201,13 @@ describe('settings', () => {
     ['SMNT /x', 502],
     ['FOO', 500],
     ['', 500],
-    ['NOOP x', 200],
+    ['NOOP x', 501],
+    ['ABOR x', 501],
+    ['QUIT x', 501],
+    ['OPTS MLST type', 501],
+    ['OPTS MLST', 200],
+    ['SITE HELP QUOTA', 214],
+    ['SITE HELP FOO', 501],
     ['PWD x', 501],
     ['LANG en', 200],
     ['LANG de', 504],

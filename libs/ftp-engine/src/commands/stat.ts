@@ -1,9 +1,9 @@
-import { lines, type Reply, reply } from '../control/reply.js';
+import { LOGIN_FIRST } from '../control/guards.js';
+import { lines, type Reply } from '../control/reply.js';
 import { type CommandContext, defineCommand } from './define-command.js';
 import { listingOf, longFormat } from './list-source.js';
 import { sessionStatus } from './session-status.js';
 
-const LOGIN_FIRST = reply(530, 'Log in with USER and PASS first.');
 /** Lines of one STAT reply: the control connection is no place for a long listing. */
 const MAX_LINES = 1000;
 

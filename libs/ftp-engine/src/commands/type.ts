@@ -3,7 +3,7 @@ import { defineCommand } from './define-command.js';
 
 const ASCII = reply(200, 'Type set to ASCII.');
 const IMAGE = reply(200, 'Type set to binary.');
-const UNSUPPORTED = reply(504, 'This type is not supported.');
+const UNSUPPORTED = reply(504, 'Unsupported type; use A, I or L 8.');
 const SYNTAX = reply(501, 'Syntax: TYPE A [N] | I | L 8');
 
 /** ASCII Non-print, image, and local bytes of eight bits, which are the same as image (RFC 959 §3.1.1.4). */

@@ -291,7 +291,7 @@ export class ControlChannel implements ControlLink {
       if (line === null) return;
       if (typeof line === 'string') {
         const { directive, arg } = parseCommand(line);
-        if (directive === 'ABOR' && run.abortable) run.abort('abor');
+        if (directive === 'ABOR' && arg === '' && run.abortable) run.abort('abor');
         else if (directive === 'QUIT') this.#quitting = true;
         const command = run.abortable && arg === '' ? this.host.table.get(directive) : undefined;
         if (command?.flags?.urgent === true) {

@@ -3,7 +3,7 @@ import type { Session } from '../session/session.js';
 import { type Reply, reply } from './reply.js';
 
 const TLS_FIRST = reply(530, 'Use AUTH TLS first');
-const LOGIN_FIRST = reply(530, 'Log in with USER and PASS first.');
+export const LOGIN_FIRST = reply(530, 'Log in with USER and PASS first.');
 const ARGUMENT_MISSING = reply(501, 'Syntax error: command needs an argument.');
 const ARGUMENT_REFUSED = reply(501, 'Syntax error: command does not accept arguments.');
 const PROTECTION_REQUIRED = reply(
