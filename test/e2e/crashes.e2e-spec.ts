@@ -54,12 +54,15 @@ describe('kill -9 under load', () => {
       const uploads = Array.from({ length: CLIENTS_AT_ONCE }, (_, index) =>
         keepUploading(`${role}-${index}`, answered, () => going),
       );
-      await eventually(() => expect(answered.size).toBeGreaterThan(10), 20_000);
-      await (role === 'postgres' ? killPostgres() : server.killChild(role));
-      const before = answered.size;
-      await eventually(() => expect(answered.size).toBeGreaterThan(before + 10), 30_000);
-      going = false;
-      await Promise.all(uploads);
+      try {
+        await eventually(() => expect(answered.size).toBeGreaterThan(10), 20_000);
+        await (role === 'postgres' ? killPostgres() : server.killChild(role));
+        const before = answered.size;
+        await eventually(() => expect(answered.size).toBeGreaterThan(before + 10), 30_000);
+      } finally {
+        going = false;
+        await Promise.all(uploads);
+      }
 
       await eventually(async () => {
         const rows = await server.api.transfers('acme', { direction: 'upload', outcome: 'completed' });
