@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type Config, passiveShare, type WorkerPlace } from '@quayside/config';
 import {
+  CredentialRepository,
   Database,
   FtpSessionsRepository,
   LoginRepository,
@@ -16,6 +17,7 @@ import type { AppLog } from '@quayside/observability';
 import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import { EventPublisher, queueConnection } from '@quayside/queue';
 import { AccountDirectory } from './auth/account-directory.js';
+import { CredentialUpkeep } from './auth/credential-upkeep.js';
 import { FtpAuthenticator } from './auth/ftp-authenticator.js';
 import { LoginThrottle } from './auth/login-throttle.js';
 import { WorkerEvents } from './events/worker-events.js';
@@ -23,6 +25,7 @@ import { type CertificatePair, readCertificatePair, watchCertificatePair } from 
 import { openListeners } from './listeners/listener-sockets.js';
 import { TenantHosts } from './listeners/tenant-hosts.js';
 import { QuotaLeases } from './quota/quota-leases.js';
+import { PartialSweep } from './upkeep/partial-sweep.js';
 import { Changes } from './sessions/changes.js';
 import { Heartbeat, LEASE_TTL_MS } from './sessions/heartbeat.js';
 import { LiveGrants } from './sessions/live-grants.js';
@@ -33,6 +36,8 @@ import { SpaceRemoval } from './upkeep/space-removal.js';
 import { WorkerJournal } from './worker-journal.js';
 
 const VERSION = '0.1.0';
+/** What this worker has recorded is given this long to reach the ledger before an upload is refused. */
+const SETTLE_MS = 500;
 
 /** One FTP worker process: the engine, and the adapters that bind its ports to database, storage and spool. */
 @Injectable()
@@ -44,9 +49,12 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly directory: SessionDirectory;
   private readonly events: WorkerEvents;
   private readonly engine: FtpEngine;
+  private readonly credentials: CredentialUpkeep;
   private readonly changes: Changes;
   private readonly notifications: Notifications;
   private readonly heartbeat: Heartbeat;
+  private readonly partials: PartialSweep;
+  private readonly leases: QuotaLeases;
   private unwatch: () => void = () => undefined;
 
   constructor(
@@ -75,15 +83,25 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     });
     const accounts = new AccountDirectory({ records: logins });
     const hosts = new TenantHosts(new TenantDirectoryRepository(database));
-    const leases = new QuotaLeases({ ledger, workerId: this.id, log, leaseTtlMs: LEASE_TTL_MS });
+    const leases = (this.leases = new QuotaLeases({
+      ledger,
+      workerId: this.id,
+      log,
+      leaseTtlMs: LEASE_TTL_MS,
+      settle: () => this.events.settle(SETTLE_MS),
+    }));
     const grants = new LiveGrants(logins, () => this.engine, log);
+    const hasher = new PasswordHasher({ cost: config.bcryptCost });
+    const verified = new VerifiedPasswords();
+    this.credentials = new CredentialUpkeep({ store: new CredentialRepository(database), hasher, verified, log });
     const authenticator = new FtpAuthenticator({
       accounts,
-      hasher: new PasswordHasher({ cost: config.bcryptCost }),
-      verified: new VerifiedPasswords(),
+      hasher,
+      verified,
       throttle: new LoginThrottle(),
       sessions: this.directory,
       grants,
+      upkeep: this.credentials,
     });
     const passive = passiveShare(config.ftp.passivePorts, place);
     this.engine = new FtpEngine(
@@ -125,6 +143,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       grants,
       endSession: (id, end) => void this.engine.endSession(id, end),
     });
+    this.partials = new PartialSweep({ ledger, backendFor: (space) => this.backends.backendFor(space), log });
     this.notifications = new Notifications({
       url,
       applicationName: 'quayside ftp-worker notifications',
@@ -151,6 +170,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.engine.start();
     this.changes.start();
     this.heartbeat.start();
+    // One process of the node is enough.
+    if (this.place.slot === 0) this.partials.start();
     this.watchCertificate();
     this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
   }
@@ -159,7 +180,10 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     this.unwatch();
     await this.engine.drain(this.config.ftp.drainTimeoutMs);
     this.changes.stop();
+    this.leases.stop();
+    await this.partials.stop();
     await this.heartbeat.stop();
+    await this.credentials.stop();
     await this.directory.stop();
     await this.events.stop();
     await this.notifications.close();

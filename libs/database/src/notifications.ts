@@ -3,7 +3,7 @@ import { Client } from 'pg';
 
 const CHANNEL = 'quayside_changed';
 
-/** A row that somebody changed, as the triggers of the first migration tell it. */
+/** A row that somebody changed, as triggers and quota functions tell it. */
 export interface Change {
   readonly table:
     | 'tenant'
@@ -14,11 +14,14 @@ export interface Change {
     | 'policy'
     | 'space'
     | 'quota_ledger'
+    | 'quota_lease'
+    | 'login_score'
     | 'ftp_session'
     | 'node'
-    | 'outbox';
+    | 'outbox'
+    | 'webhook_lane';
   readonly op: 'insert' | 'update' | 'delete';
-  /** Null for the outbox, which tells only that it has rows. */
+  /** Null for the outbox, the webhook lanes, leases and bans, which tell only that there is something to look at. */
   readonly id: string | null;
   /** Null for what belongs to no tenant: platform policies, nodes. */
   readonly tenantId: string | null;

@@ -34,6 +34,8 @@ export interface StorageResolver {
 export interface QuotaAsk {
   readonly grant: SessionGrant;
   readonly mount: GrantMount;
+  /** In the account's view. */
+  readonly path: VirtualPath;
   readonly transferId: string;
   /** Bytes that the committed file at the name has now; credited at commit. 0 where the name is free. */
   readonly replacesBytes: number;
@@ -41,8 +43,10 @@ export interface QuotaAsk {
   readonly newFile: boolean;
   /** Bytes of the staged file before the first byte of this transfer (resume, append). */
   readonly startBytes: number;
-  /** Of these, bytes that a kept partial already holds under a lease of its own. */
+  /** The kept partial that this upload continues: its lease moves over. Null where it continues none. */
   readonly partialTransferId: string | null;
+  /** Staged bytes of that partial; 0 without one. */
+  readonly partialBytes: number;
   /** What the client declared by ALLO; null where it did not. */
   readonly declaredBytes: number | null;
   readonly signal: AbortSignal;
@@ -53,12 +57,24 @@ export interface QuotaLease {
   /** Total file size in bytes that is covered now; the upload may write up to it without asking. */
   readonly coveredBytes: number;
   /**
-   * Cover `totalBytes`. Resolves to the size that is covered then: less than asked means that the quota ends there.
-   * Call it ahead of need; throws DomainError only when the answer cannot be had (`database.unavailable`).
+   * Cover `totalBytes`, of which `neededBytes` (all by default) are needed now. Resolves to the size that is covered
+   * then: less than needed means that the quota ends there. Call it ahead of need; throws DomainError only when the
+   * answer cannot be had (`database.unavailable`).
    */
-  extend(totalBytes: number): Promise<number>;
-  /** The upload failed; `keptBytes` stay reserved for the partial, the rest goes back. Never throws. */
-  release(keptBytes: number): Promise<void>;
+  extend(totalBytes: number, neededBytes?: number): Promise<number>;
+  /**
+   * Whether the reservation covers a commit of `totalBytes` onto a name that holds `replacedBytes` now (null: it is
+   * free). The file at the name may have shrunk or gone since `open`, and then the commit takes more than was asked for.
+   */
+  covers(totalBytes: number, replacedBytes: number | null): boolean;
+  /** Make it cover that; false where the quota has no room. */
+  retarget(totalBytes: number, replacedBytes: number | null): Promise<boolean>;
+  /**
+   * The upload failed; `keptBytes` stay reserved for the partial, the rest goes back. Resolves to the bytes that are
+   * covered: where they are fewer than asked, the partial must go. `as` names the partial where it is the one that this
+   * upload meant to continue. Never throws.
+   */
+  release(keptBytes: number, as?: string): Promise<number>;
   /** The upload committed: hand the reservation over to the ledger entry of this transfer. Never throws, never waits. */
   settled(): void;
 }
@@ -66,6 +82,8 @@ export interface QuotaLease {
 /** Exact space accounting. `open` throws `quota.exceeded`, `quota.file-too-large`, `storage.full`, `database.unavailable`. */
 export interface QuotaGate {
   open(ask: QuotaAsk): Promise<QuotaLease>;
+  /** A kept partial was dropped: its reservation goes back. Never throws. */
+  dropped(partialTransferId: string): Promise<void>;
   /** What is left for new bytes and files (AVBL, SITE QUOTA); null where there is no limit. */
   remaining(grant: SessionGrant, mount: GrantMount): Promise<Remaining>;
 }

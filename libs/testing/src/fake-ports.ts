@@ -162,11 +162,20 @@ export class FakeQuota implements QuotaGate {
   limitBytes: number | null = null;
   released: number[] = [];
   settled = 0;
+  /** Bytes beyond the replaced file that a commit may take; null for any. */
+  growthLimit: number | null = null;
+  /** Transfer ids of dropped partials. */
+  readonly droppedPartials: string[] = [];
+
+  async dropped(partialTransferId: string): Promise<void> {
+    this.droppedPartials.push(partialTransferId);
+  }
 
   async open(ask: QuotaAsk) {
     this.asks.push(ask);
     const limit = this.limitBytes;
-    if (limit !== null && limit <= ask.startBytes && ask.replacesBytes <= limit) throw new DomainError('quota.exceeded');
+    if (limit !== null && limit <= ask.startBytes && ask.replacesBytes <= limit)
+      throw new DomainError('quota.exceeded');
     let coveredBytes = limit ?? Number.MAX_SAFE_INTEGER;
     return {
       get coveredBytes() {
@@ -176,13 +185,20 @@ export class FakeQuota implements QuotaGate {
         coveredBytes = limit === null ? totalBytes : Math.min(totalBytes, limit);
         return coveredBytes;
       },
+      covers: (totalBytes: number, replacedBytes: number | null) => this.#hasRoom(totalBytes, replacedBytes),
+      retarget: async (totalBytes: number, replacedBytes: number | null) => this.#hasRoom(totalBytes, replacedBytes),
       release: async (keptBytes: number) => {
         this.released.push(keptBytes);
+        return keptBytes;
       },
       settled: () => {
         this.settled++;
       },
     };
+  }
+
+  #hasRoom(totalBytes: number, replacedBytes: number | null): boolean {
+    return totalBytes - (replacedBytes ?? 0) <= (this.growthLimit ?? Infinity);
   }
 
   async remaining(): Promise<Remaining> {

@@ -10,9 +10,18 @@ export interface SpoolRecoveryOptions {
   /** The backend of a mount, rooted at its subpath. */
   readonly backendFor: (place: SpoolPlace) => StorageBackend | Promise<StorageBackend>;
   /** An upload failed with its worker: its lease shrinks to what is kept (0: it goes). Called again after a crash. */
-  readonly leaseReleased: (lease: { readonly transferId: string; readonly keptBytes: number }) => Promise<void>;
+  readonly leaseReleased: (lease: LostLease) => Promise<void>;
   readonly log: Log;
   readonly nowMs?: () => number;
+}
+
+/** The lease of an upload whose worker died. */
+export interface LostLease {
+  readonly transferId: string;
+  readonly keptBytes: number;
+  readonly tenantId: string | null;
+  readonly accountId: string;
+  readonly place: SpoolPlace;
 }
 
 export interface SpoolRecoveryResult {
@@ -74,7 +83,8 @@ async function recoverUpload(
   }
   const { keptBytes, inPlace } = recovery;
   const delta = inPlace === null ? null : deltaOf(place.spaceId, inPlace);
-  await leaseReleased({ transferId: id, keptBytes: inPlace === null ? keptBytes : 0 });
+  const { tenantId } = begin.event;
+  await leaseReleased({ transferId: id, keptBytes: inPlace === null ? keptBytes : 0, tenantId, accountId, place });
   const at = new Date(nowMs()).toISOString();
   const event = { ...begin.event, at, data: { ...begin.event.data, finishedAt: at, keptBytes, delta } };
   const ledger = delta === null ? [] : [ledgerEntry(event, delta, id)];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config, WorkerPlace } from '@quayside/config';
 import type { QuotaLedgerRepository } from '@quayside/database';
+import { DomainError } from '@quayside/domain';
 import type { Log } from '@quayside/ftp-engine';
 import type { EventPublisher } from '@quayside/queue';
 import type { SpaceBackends } from '../storage/storage-resolver.js';
@@ -9,13 +10,13 @@ import { EventSpool } from './event-spool.js';
 import { type DrainTargets, SpoolDrainer } from './spool-drainer.js';
 import { SpoolJournal } from './spool-journal.js';
 import { dropLeftover, leftoverSpools } from './spool-leftovers.js';
-import { recoverSpool } from './spool-recovery.js';
+import { type LostLease, recoverSpool } from './spool-recovery.js';
 
 export interface WorkerEventsParts {
   readonly config: Config;
   readonly place: WorkerPlace;
   readonly source: EventSource;
-  readonly ledger: Pick<QuotaLedgerRepository, 'apply' | 'release'>;
+  readonly ledger: Pick<QuotaLedgerRepository, 'apply' | 'release' | 'reserve'>;
   readonly publisher: EventPublisher;
   readonly backends: SpaceBackends;
   readonly log: Log;
@@ -26,6 +27,8 @@ const FINAL_DRAIN_MS = 5_000;
 /** A spool that a lowered FTP_WORKERS left behind is given this long at the start of slot 0. */
 const LEFTOVER_DRAIN_MS = 20_000;
 const RECOVER_AGAIN_MS = 15_000;
+/** Between reserving the bytes of a found partial and keeping them. */
+const LEASE_TTL_MS = 60_000;
 
 /** The worker's spool with all that belongs to it: journal, drainer, and the recovery of what a dead process left. */
 export class WorkerEvents {
@@ -47,6 +50,11 @@ export class WorkerEvents {
     await this.recover();
     this.drainer.start();
     if (this.parts.place.slot === 0) await this.adoptLeftovers();
+  }
+
+  /** Carries what is recorded by now to ledger and queue; false where that took longer than `deadlineMs`. */
+  settle(deadlineMs: number): Promise<boolean> {
+    return this.drainer.drain(deadlineMs);
   }
 
   /** Carries what has been recorded as far as it goes in a short time, and gives the folder back. */
@@ -83,15 +91,39 @@ export class WorkerEvents {
   }
 
   private recoverSpool(spool: EventSpool): ReturnType<typeof recoverSpool> {
-    const { backends, config, ledger, log } = this.parts;
+    const { backends, log } = this.parts;
     return recoverSpool({
       spool,
       backendFor: (place) => backends.backendFor(place),
-      leaseReleased: async ({ transferId, keptBytes }) => {
-        await ledger.release(transferId, keptBytes, config.storage.partialTtlMs);
-      },
+      leaseReleased: (lease) => this.keepLost(lease),
       log,
     });
+  }
+
+  /** The partial that a dead worker left stays counted; where the quota has no room for it any more, it goes. */
+  private async keepLost({ transferId, keptBytes, tenantId, accountId, place }: LostLease): Promise<void> {
+    const { backends, config, ledger, source } = this.parts;
+    const keep = (): Promise<number> => ledger.release(transferId, keptBytes, config.storage.partialTtlMs);
+    if ((await keep()) >= keptBytes) return;
+    // Its lease had ended already, or there never was one because nothing limits the space.
+    const again = await ledger
+      .reserve(tenantId!, place.spaceId, {
+        leaseId: transferId,
+        accountId,
+        workerId: source.worker,
+        needBytes: keptBytes,
+        wantBytes: keptBytes,
+        files: 0,
+        startedAt: new Date(),
+        ttlMs: LEASE_TTL_MS,
+      })
+      .catch((error: unknown) => {
+        if (error instanceof DomainError && error.code === 'space.not-found') return { verdict: 'refused' as const };
+        throw error;
+      });
+    if (again.verdict === 'granted' && (await keep()) >= keptBytes) return;
+    await backends.backendFor(place).dropPartial(place.path, accountId);
+    await ledger.release(transferId);
   }
 
   private async adoptLeftovers(): Promise<void> {

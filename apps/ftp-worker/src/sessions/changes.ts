@@ -37,7 +37,10 @@ export class Changes {
     const { accounts, hosts, leases, grants, endSession } = this.targets;
     switch (change.table) {
       case 'quota_ledger':
-        leases.changed(change.tenantId);
+        leases.limitsChanged(change.tenantId);
+        return;
+      case 'quota_lease':
+        leases.wake(change.tenantId);
         return;
       case 'ftp_session':
         if (change.op === 'update' && change.id !== null) {
@@ -46,6 +49,7 @@ export class Changes {
         return;
       case 'node':
       case 'outbox':
+      case 'webhook_lane':
         return;
       case 'space':
         this.targets.removeSpaces();
@@ -66,7 +70,7 @@ export class Changes {
     const anybody = { tenantId: null, accountId: null };
     removeSpaces();
     hosts.forget();
-    leases.changed(null);
+    leases.limitsChanged(null);
     accounts.forget(anybody);
     return grants.changed(anybody);
   }

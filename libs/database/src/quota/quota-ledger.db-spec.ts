@@ -135,12 +135,12 @@ describe('a lease', () => {
     await expectBalanced();
   });
 
-  it('keeps what it has when the limit is lowered, and grows no more', async () => {
+  it('ends where the limit is lowered under what it needs, and goes on where it is not', async () => {
     const leaseId = newId();
     await reserve(5 * MIB, { leaseId });
     await test.database.pool.query('UPDATE quota_ledger SET bytes_limit = $2 WHERE id = $1', [spaceId, MIB]);
-    expect(await reserve(5 * MIB, { leaseId })).toMatchObject({ verdict: 'granted', bytes: 5 * MIB });
-    expect(await reserve(6 * MIB, { leaseId })).toMatchObject({ verdict: 'refused', bytes: 5 * MIB });
+    expect(await reserve(5 * MIB, { leaseId })).toMatchObject({ verdict: 'refused', bytes: 5 * MIB });
+    expect(await reserve(MIB, { leaseId })).toMatchObject({ verdict: 'granted', bytes: MIB });
   });
 
   it('becomes the lease of a kept partial, which the upload that continues it takes over', async () => {
@@ -222,6 +222,78 @@ describe('uploads that compete', () => {
     );
     expect(highest).toBe(0);
     await expectBalanced();
+  });
+});
+
+function limit(bytes: number): Promise<unknown> {
+  return test.database.pool.query('UPDATE quota_ledger SET bytes_limit = $2 WHERE id = $1', [spaceId, bytes]);
+}
+
+describe('a lowered limit', () => {
+  it('takes back what a running upload holds beyond its need, and denies it to grow past the limit', async () => {
+    const upload = { leaseId: newId(), startedAt: new Date() };
+    await reserve(MIB, { ...upload, wantBytes: 3 * MIB });
+    await limit(2 * MIB);
+    expect(await reserve(1.5 * MIB, { ...upload, wantBytes: 5 * MIB })).toMatchObject({
+      verdict: 'granted',
+      bytes: expect.any(Number),
+    });
+    expect((await quota.remaining(tenantId, spaceId)).bytes).toBeGreaterThanOrEqual(0);
+    await expectBalanced();
+    expect(await reserve(2 * MIB + 1, upload)).toMatchObject({ verdict: 'refused' });
+  });
+
+  it('below what is used keeps the data, and lets it shrink only', async () => {
+    await quota.apply([change(4 * MIB)]);
+    await limit(MIB);
+    expect(await reserve(1)).toMatchObject({ verdict: 'refused' });
+    expect(await reserve(0, { files: 0 })).toMatchObject({ verdict: 'granted', bytes: 0 });
+  });
+});
+
+describe('the lease of a kept partial', () => {
+  const taking = { leaseId: newId(), takesLeaseId: newId(), startedAt: new Date() };
+
+  it('stays where its upload has to wait, moves where it may go on, and can go back', async () => {
+    const [partial, other] = [newId(), newId()];
+    await reserve(4 * MIB, { leaseId: partial });
+    await quota.release(partial, 4 * MIB, TTL_MS);
+    await reserve(6 * MIB, { leaseId: other, startedAt: new Date(0) });
+    const resumed = { ...taking, leaseId: newId(), takesLeaseId: partial };
+    expect(await reserve(5 * MIB, resumed)).toEqual({ verdict: 'wait', bytes: 0, files: 0 });
+    await expectBalanced();
+    await quota.release(other);
+    expect(await reserve(5 * MIB, resumed)).toMatchObject({ verdict: 'granted', bytes: 5 * MIB });
+    expect(await quota.release(resumed.leaseId, 4 * MIB, TTL_MS, partial)).toBe(4 * MIB);
+    expect(await reserve(5 * MIB, { ...resumed, leaseId: newId() })).toMatchObject({ verdict: 'granted' });
+    await expectBalanced();
+  });
+});
+
+describe('an upload that waits', () => {
+  it('is told when bytes come back, and nobody is told where nobody waits', async () => {
+    const told: (string | null)[] = [];
+    const client = await test.database.pool.connect();
+    client.on('notification', ({ payload }) => {
+      const change = JSON.parse(payload ?? '') as { table: string; tenantId: string };
+      if (change.table === 'quota_lease') told.push(change.tenantId);
+    });
+    await client.query('LISTEN quayside_changed');
+    try {
+      const [holder, waiting] = [newId(), newId()];
+      await reserve(10 * MIB, { leaseId: holder, startedAt: new Date(0) });
+      await quota.release(newId());
+      await client.query('SELECT 1');
+      expect(told).toEqual([]);
+      expect(await reserve(MIB, { leaseId: waiting })).toMatchObject({ verdict: 'wait' });
+      await quota.apply([change(MIB, holder)]);
+      await client.query('SELECT 1');
+      expect(told).toEqual([tenantId]);
+      expect(await reserve(MIB, { leaseId: waiting })).toMatchObject({ verdict: 'granted' });
+    } finally {
+      await client.query('UNLISTEN *');
+      client.release();
+    }
   });
 });
 

@@ -55,7 +55,7 @@ const RESERVE: Statement = {
   name: 'quota_reserve',
   text: 'SELECT verdict, bytes, files FROM quota_reserve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
 };
-const RELEASE: Statement = { name: 'quota_release', text: 'SELECT quota_release($1, $2, $3) AS kept' };
+const RELEASE: Statement = { name: 'quota_release', text: 'SELECT quota_release($1, $2, $3, $4) AS kept' };
 const APPLY: Statement = { name: 'quota_apply', text: 'SELECT quota_apply($1, $2, $3, $4, $5, $6) AS applied' };
 const RENEW: Statement = {
   name: 'quota_renew',
@@ -113,10 +113,11 @@ export class QuotaLedgerRepository {
 
   /**
    * The upload ended without a commit. Resolves to the bytes that stay reserved as a kept partial for `ttlMs`: fewer
-   * than `keptBytes` only where neither the lease nor the quota covers them, and then the partial must be cut to that.
+   * than `keptBytes` only where neither the lease nor the quota covers them, and then the partial must go. `as` gives the
+   * lease another id: that of the partial which the upload meant to continue.
    */
-  async release(leaseId: string, keptBytes = 0, ttlMs = 0): Promise<number> {
-    const [row] = await this.database.rows<{ kept: number }>(RELEASE, [leaseId, keptBytes, ttlMs]);
+  async release(leaseId: string, keptBytes = 0, ttlMs = 0, as: string | null = null): Promise<number> {
+    const [row] = await this.database.rows<{ kept: number }>(RELEASE, [leaseId, keptBytes, ttlMs, as]);
     return row!.kept;
   }
 

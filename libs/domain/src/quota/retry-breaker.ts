@@ -34,6 +34,11 @@ export class RetryBreaker {
     if (this.#refusals.size > MAX_REMEMBERED) this.#refusals.delete(this.#refusals.keys().next().value!);
   }
 
+  /** Whether the last upload there ended in 552, so that `refuses` needs to know what is available. */
+  remembers(accountId: string, path: string): boolean {
+    return this.#refusals.has(keyOf(accountId, path));
+  }
+
   /** Whether to answer 552 at once. A refusal here is no new attempt: the ten minutes go on running. */
   refuses(accountId: string, path: string, availableBytes: number | null, nowMs: number): boolean {
     const key = keyOf(accountId, path);

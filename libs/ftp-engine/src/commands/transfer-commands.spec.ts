@@ -52,6 +52,43 @@ const stored = async (name: string): Promise<string | null> => {
   }
 };
 
+describe('the quota of uploads', () => {
+  const partialOf = async (name: string, bytes: string): Promise<void> => {
+    const data = await client.passive();
+    await client.expect(`STOR ${name}`, 150);
+    data.write(bytes);
+    await fixture.ports.journal.until(() => true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    data.resetAndDestroy();
+    expect((await client.reply()).code).toBe(426);
+  };
+
+  it('gets back the reservation of a partial that a fresh STOR replaces or a DELE drops', async () => {
+    for (const again of ['put', 'DELE']) {
+      await partialOf('a', 'half a file');
+      if (again === 'put') expect((await put('a', 'whole')).code).toBe(226);
+      else await client.expect('DELE a', 250);
+    }
+    expect(fixture.ports.quota.droppedPartials).toHaveLength(2);
+    expect(fixture.ports.quota.asks.map(({ partialTransferId }) => partialTransferId)).toEqual([null, null, null]);
+  });
+
+  it('is asked again where the file that is replaced went away meanwhile', async () => {
+    await put('a', 'twelve bytes');
+    const { quota, journal } = fixture.ports;
+    quota.limitBytes = 20;
+    const data = await client.passive();
+    await client.expect('STOR a', 150);
+    const other = await fixture.login();
+    await other.expect('DELE a', 250);
+    quota.growthLimit = 5;
+    data.end('twelve bytes');
+    expect((await client.reply()).code).toBe(552);
+    expect(await stored('a')).toBeNull();
+    expect(journal.of('upload.failed').at(-1)?.facts.reason).toBe('QUOTA');
+  });
+});
+
 describe('uploads', () => {
   it('answer 226 with bytes and SHA-256, and journal intent before commit', async () => {
     const bytes = randomBytes(1_500_000);

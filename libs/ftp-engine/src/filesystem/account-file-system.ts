@@ -194,7 +194,11 @@ export class AccountFileSystem {
     if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
     const backend = this.#backend(place);
     if (this.#grant.policy.uploads.mode === 'staged') {
-      if (await backend.dropPartial(place.backendPath, this.#grant.accountId)) return;
+      const partial = await backend.partial(place.backendPath, this.#grant.accountId);
+      if (partial !== null && (await backend.dropPartial(place.backendPath, this.#grant.accountId))) {
+        await this.session.engine.ports.quota.dropped(partial.transferId);
+        return;
+      }
     }
     const entry = await backend.stat(place.backendPath);
     if (entry.kind === 'directory') throw new DomainError('path.is-directory');

@@ -56,9 +56,8 @@ export class UploadStream {
   #throttleTimer: NodeJS.Timeout | null = null;
   #lastWriteMs = 0;
   #extension: Promise<void> | null = null;
-  #extensionError: Error | null = null;
   #stepBytes = FIRST_STEP_BYTES;
-  /** The quota gave less than was asked: it ends at `coveredBytes`. */
+  /** The quota gave nothing ahead of need: it is asked for what has come only. */
   #quotaEnds = false;
   #settle: (() => void) | null = null;
 
@@ -265,23 +264,19 @@ export class UploadStream {
     const { lease, maxBytes, writer } = this.#options;
     const wanted = total - writer.bytes;
     const capped = Math.max(0, Math.min(total, maxBytes ?? Infinity) - writer.bytes);
-    while (writer.bytes + capped > lease.coveredBytes) {
-      if (this.#extension === null) {
-        if (this.#quotaEnds) {
-          // The last word is about exactly what came: something may have been deleted meanwhile.
-          const covered = await lease.extend(writer.bytes + capped);
-          if (covered < writer.bytes + capped) {
-            return {
-              bytes: Math.max(0, covered - writer.bytes),
-              failure: () => new TransferFailure('quota.exceeded', 'QUOTA'),
-            };
-          }
-          break;
-        }
-        this.#extend(writer.bytes + capped);
+    const needed = writer.bytes + capped;
+    while (needed > lease.coveredBytes) {
+      if (this.#extension !== null) {
+        await this.#extension;
+        continue;
       }
-      await this.#extension;
-      if (this.#extensionError !== null) throw this.#extensionError;
+      const covered = await lease.extend(this.#aheadOf(needed), needed);
+      if (covered < needed) {
+        return {
+          bytes: Math.max(0, covered - writer.bytes),
+          failure: () => new TransferFailure('quota.exceeded', 'QUOTA'),
+        };
+      }
     }
     if (capped < wanted) {
       return { bytes: capped, failure: () => new TransferFailure('quota.file-too-large', 'FILE_TOO_LARGE') };
@@ -294,19 +289,25 @@ export class UploadStream {
 
   /** Ask for the next piece of quota while the present one is still being used. */
   #extend(total: number): void {
-    const { lease, maxBytes } = this.#options;
-    const asked = Math.min(total + this.#stepBytes, Math.max(total, maxBytes ?? Infinity));
+    const { lease } = this.#options;
+    const asked = this.#aheadOf(total);
     if (asked <= lease.coveredBytes) return;
-    this.#stepBytes = Math.min(this.#stepBytes * 2, LAST_STEP_BYTES);
-    this.#extension = this.#await(lease.extend(asked), asked);
+    this.#extension = this.#await(lease.extend(asked, total), lease.coveredBytes);
   }
 
-  /** Never rejects: what went wrong matters only when the bytes are needed. */
-  async #await(answer: Promise<number>, asked: number): Promise<void> {
+  /** Up to where the quota is asked when a file of `total` bytes has come. */
+  #aheadOf(total: number): number {
+    const asked = Math.min(total + this.#stepBytes, Math.max(total, this.#options.maxBytes ?? Infinity));
+    this.#stepBytes = Math.min(this.#stepBytes * 2, LAST_STEP_BYTES);
+    return asked;
+  }
+
+  /** Never rejects: what went wrong shows when the bytes are needed and the quota is asked again. */
+  async #await(answer: Promise<number>, coveredBefore: number): Promise<void> {
     try {
-      if ((await answer) < asked) this.#quotaEnds = true;
-    } catch (error) {
-      this.#extensionError = error as Error;
+      if ((await answer) <= coveredBefore) this.#quotaEnds = true;
+    } catch {
+      // Asked again when the bytes are needed.
     }
     this.#extension = null;
   }

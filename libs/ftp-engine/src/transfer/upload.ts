@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DomainError, newId, type VirtualPath } from '@quayside/domain';
-import type { OpenWriteOptions, StorageWriter } from '@quayside/storage';
+import type { Entry, OpenWriteOptions, StorageWriter } from '@quayside/storage';
 import type { CommandContext } from '../commands/define-command.js';
 import { type Reply, reply } from '../control/reply.js';
 import type { UploadPlace } from '../filesystem/account-file-system.js';
@@ -48,6 +48,7 @@ export async function upload(context: CommandContext, request: UploadRequest): P
   if (request.start > 0 && session.type === 'A') throw asciiRestart();
   const place = await fs.planUpload(request.path, verb, changeOf(request));
   const begun: Begun = { transferId: newId(), verb, path: request.path, startedAtMs: context.now() };
+  if (request.intent === 'replace') await startOver(session, place);
   const lease = await openQuota(context, request, place, declared, begun);
   let record: UploadRecord;
   try {
@@ -60,7 +61,7 @@ export async function upload(context: CommandContext, request: UploadRequest): P
       startedAtMs: begun.startedAtMs,
     });
   } catch (error) {
-    await lease.release(0);
+    await giveBack(lease, request, place);
     throw error;
   }
   const run = new UploadRun(context, request, place, lease, record, begun, declared);
@@ -187,6 +188,8 @@ class UploadRun {
     const facts = this.#facts('completed', null, 0);
     await record.intend({ token: writer.token, facts, sync });
     this.#throwIfControlIsGone();
+    await this.#coverWhatIsReplaced(writer);
+    // In the same turn of the loop: nothing of this process can come between the last look at the name and its switch.
     const published = await writer.publish();
     this.#published = true;
     await record.committed(facts, deltaOf(this.place, writer.bytes, published.replacedBytes));
@@ -198,6 +201,22 @@ class UploadRun {
     if (this.#sha256 !== null) parts.push(`sha256=${this.#sha256}`);
     if (request.announce !== null) parts.push(`FILE: ${request.announce}`);
     return reply(226, parts.join('; '));
+  }
+
+  /**
+   * The lease covers growth over the file that was at the name before the upload. Where that has shrunk or gone
+   * meanwhile, the commit takes more, which must be reserved first. (A worker in another process can still delete the
+   * file in the microseconds between this look and the switch; then the ledger stands above the limit by that file until
+   * something is deleted.)
+   */
+  async #coverWhatIsReplaced(writer: StorageWriter): Promise<void> {
+    const { place, lease } = this;
+    for (;;) {
+      const now = place.backend.statSync === null ? await sizeAt(place) : sizeAtSync(place);
+      if (lease.covers(writer.bytes, now)) return;
+      if (!(await lease.retarget(writer.bytes, now))) throw new TransferFailure('quota.exceeded', 'QUOTA');
+      this.#throwIfControlIsGone();
+    }
   }
 
   /** The upload did not happen: nothing of it may show, nothing of it may stay reserved, and its event says why. */
@@ -216,12 +235,25 @@ class UploadRun {
       );
       this.lease.settled();
     } else {
-      const kept = left?.keptBytes ?? 0;
-      await this.lease.release(kept);
+      const kept = await this.#keep(left?.keptBytes ?? 0);
       await this.record.failed(this.#facts(failure.outcome, failure.reason, kept), null);
     }
     this.#report(failure);
     return failure;
+  }
+
+  /** What is kept stays reserved; where the quota has no room for it, it goes. Resolves to the bytes that are kept. */
+  async #keep(bytes: number): Promise<number> {
+    const { lease, place, request, session } = this;
+    if (this.#writer === null) {
+      await giveBack(lease, request, place);
+      return continuedBytes(request, place);
+    }
+    const covered = await lease.release(bytes);
+    if (covered >= bytes) return bytes;
+    await place.backend.dropPartial(place.backendPath, session.grant!.accountId).catch(() => false);
+    await session.engine.ports.quota.dropped(this.begun.transferId);
+    return 0;
   }
 
   #report(failure: TransferFailure): void {
@@ -288,11 +320,13 @@ async function openQuota(
     return await session.engine.ports.quota.open({
       grant,
       mount: place.mount,
+      path: place.path,
       transferId: begun.transferId,
       replacesBytes: place.committed?.size ?? 0,
       newFile: place.committed === null,
       startBytes,
-      partialTransferId: place.partial?.transferId ?? null,
+      partialTransferId: continues(request, place) ? place.partial!.transferId : null,
+      partialBytes: continuedBytes(request, place),
       declaredBytes: declared,
       signal: context.signal,
     });
@@ -312,6 +346,53 @@ async function openQuota(
     });
     throw failure;
   }
+}
+
+/** Whether the upload goes on with the account's own kept partial. */
+function continues(request: UploadRequest, place: UploadPlace): boolean {
+  return place.partial !== null && (request.intent === 'resume' || request.intent === 'append');
+}
+
+function continuedBytes(request: UploadRequest, place: UploadPlace): number {
+  return continues(request, place) ? place.partial!.bytes : 0;
+}
+
+/** Nothing was touched: the lease goes back to the partial that it was taken from, or goes. */
+async function giveBack(lease: QuotaLease, request: UploadRequest, place: UploadPlace): Promise<void> {
+  if (continues(request, place)) await lease.release(place.partial!.bytes, place.partial!.transferId);
+  else await lease.release(0);
+}
+
+/** A fresh STOR starts over: the staged bytes of an earlier attempt make room, on the disk and in the quota, first. */
+async function startOver({ grant, engine }: Session, { backend, backendPath, partial }: UploadPlace): Promise<void> {
+  if (partial === null || !(await backend.dropPartial(backendPath, grant!.accountId))) return;
+  await engine.ports.quota.dropped(partial.transferId);
+}
+
+/** Bytes of the file at the name; null where it is free or holds no file (which the publish then says). */
+function sizeAtSync({ backend, backendPath }: UploadPlace): number | null {
+  try {
+    return fileSize(backend.statSync!(backendPath));
+  } catch (error) {
+    return nullWhereFree(error);
+  }
+}
+
+async function sizeAt({ backend, backendPath }: UploadPlace): Promise<number | null> {
+  try {
+    return fileSize(await backend.stat(backendPath));
+  } catch (error) {
+    return nullWhereFree(error);
+  }
+}
+
+function fileSize({ kind, size }: Entry): number | null {
+  return kind === 'file' ? size : null;
+}
+
+function nullWhereFree(error: unknown): null {
+  if (error instanceof DomainError && error.code === 'path.not-found') return null;
+  throw error;
 }
 
 /** Bytes that are staged before the first one arrives; a position beyond them is refused here already. */

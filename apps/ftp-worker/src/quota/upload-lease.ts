@@ -1,0 +1,179 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DomainError, LEASE_CHUNK_BYTES } from '@quayside/domain';
+import type { QuotaAsk, QuotaLease } from '@quayside/ftp-engine';
+import type { QuotaLeases } from './quota-leases.js';
+
+const HOUR_MS = 3_600_000;
+/** Between two tries while the database is away. */
+const RETRY_MS = 500;
+/** A client that waits for its 150 is answered sooner than one in the middle of a file. */
+const BEGIN_PATIENCE_MS = 5_000;
+/** What other workers have just deleted is in the ledger after this long. */
+const SETTLE_MS = 150;
+
+/**
+ * The reservation of one upload. The ledger counts growth: what the upload takes beyond the file that it replaces. In a
+ * space without limits nothing is reserved and nothing is asked, until somebody sets a limit.
+ */
+export class UploadLease implements QuotaLease {
+  private readonly startedAt = new Date();
+  /** Bytes that the commit credits: of the file at the name, as far as known. */
+  private replacesBytes: number;
+  private newFile: boolean;
+  private unlimited: boolean;
+  /** The ledger may hold a row of ours. */
+  private reserved = false;
+  private grantedBytes = 0;
+  private grantedFiles = 0;
+  /** A limit was changed since the ledger was asked. */
+  private stale = false;
+  private settling = true;
+
+  constructor(
+    private readonly leases: QuotaLeases,
+    private readonly ask: QuotaAsk,
+    limited: boolean,
+  ) {
+    this.replacesBytes = ask.replacesBytes;
+    this.newFile = ask.newFile;
+    this.unlimited = !limited;
+  }
+
+  get tenantId(): string {
+    return this.ask.grant.tenantId;
+  }
+
+  get coveredBytes(): number {
+    if (this.stale) return this.replacesBytes;
+    return this.unlimited ? Number.MAX_SAFE_INTEGER : this.replacesBytes + this.grantedBytes;
+  }
+
+  /** The first reservation, before the 150. */
+  async begin(): Promise<void> {
+    if (this.unlimited) return;
+    const { startBytes, declaredBytes, partialBytes, partialTransferId } = this.ask;
+    // One byte more than there is now: where not even that fits, the client hears 552 before it sends anything.
+    const least = this.newFile || startBytes > 0 ? Math.max(startBytes, this.replacesBytes) + 1 : 0;
+    const needed = Math.max(least, declaredBytes === null ? 0 : startBytes + declaredBytes);
+    try {
+      if (await this.reserve(needed, needed, BEGIN_PATIENCE_MS)) return;
+    } catch (error) {
+      // Whether the ledger granted it before the connection was lost is not known: then the partial gets its lease back.
+      await this.release(partialBytes, partialTransferId ?? undefined);
+      throw error;
+    }
+    if (this.reserved) await this.release(0);
+    throw new DomainError('quota.exceeded');
+  }
+
+  async extend(totalBytes: number, neededBytes = totalBytes): Promise<number> {
+    if (totalBytes <= this.coveredBytes) return this.coveredBytes;
+    if (!this.reserved && !(await this.leases.isLimited(this.ask.grant, this.ask.mount))) {
+      this.unlimited = true;
+      this.stale = false;
+      return this.coveredBytes;
+    }
+    this.unlimited = false;
+    const enough = await this.reserve(neededBytes, totalBytes, this.leases.waitMs);
+    return enough ? this.coveredBytes : Math.min(this.coveredBytes, neededBytes - 1);
+  }
+
+  covers(totalBytes: number, replacedBytes: number | null): boolean {
+    if (this.stale) return false;
+    if (this.unlimited) return true;
+    return (
+      totalBytes - (replacedBytes ?? 0) <= this.grantedBytes && (replacedBytes === null ? 1 : 0) <= this.grantedFiles
+    );
+  }
+
+  retarget(totalBytes: number, replacedBytes: number | null): Promise<boolean> {
+    this.replacesBytes = replacedBytes ?? 0;
+    // A file that is reserved stays so: the name may lose its file again.
+    this.newFile ||= replacedBytes === null;
+    // Without a reservation `extend` looks whether there is a limit at all.
+    this.stale = true;
+    return this.extend(Math.max(totalBytes, this.replacesBytes + 1), totalBytes).then(
+      (covered) => covered >= totalBytes,
+    );
+  }
+
+  async release(keptBytes: number, as?: string): Promise<number> {
+    const { ask, leases } = this;
+    leases.closed(this);
+    if (!this.reserved && keptBytes === 0) return 0;
+    const ttlMs = ask.grant.policy.uploads.partialTtlHours * HOUR_MS;
+    const kept = await leases.later.call(ask.transferId, async () => {
+      // In a space without limits the partial counts from now on, so that the API shows it and a later limit counts it.
+      if (!this.reserved) await this.reserveOnce(keptBytes, keptBytes);
+      return leases.ledger.release(ask.transferId, keptBytes, ttlMs, as ?? null);
+    });
+    return kept ?? keptBytes;
+  }
+
+  settled(): void {
+    this.leases.closed(this);
+    this.leases.breaker.succeeded(this.ask.grant.accountId, this.ask.path);
+    // The ledger's entry for this transfer ends the lease.
+  }
+
+  /** A limit of the tenant was set, raised or lowered: the next byte asks. */
+  limitsChanged(): void {
+    this.stale = true;
+  }
+
+  /** Cover a file of `neededBytes`, and of `wantedBytes` where there is room; waits for others within the deadline. */
+  private async reserve(neededBytes: number, wantedBytes: number, patienceMs: number): Promise<boolean> {
+    const { ask, leases } = this;
+    const untilMs = Date.now() + leases.waitMs;
+    const giveUpMs = Date.now() + Math.min(patienceMs, leases.waitMs);
+    for (;;) {
+      let verdict: 'granted' | 'wait' | 'refused';
+      try {
+        verdict = await this.reserveOnce(neededBytes - this.replacesBytes, wantedBytes - this.replacesBytes);
+      } catch (error) {
+        if (!(error instanceof DomainError) || error.code !== 'database.unavailable' || Date.now() > giveUpMs)
+          throw error;
+        await delay(RETRY_MS, undefined, { signal: ask.signal });
+        continue;
+      }
+      if (verdict === 'granted') return true;
+      if (verdict === 'refused' && this.settling) {
+        // What was deleted a moment ago is on its way to the ledger: a client that has made room must not be refused.
+        this.settling = false;
+        await leases.settle();
+        await delay(SETTLE_MS, undefined, { signal: ask.signal });
+        continue;
+      }
+      if (verdict === 'refused' || Date.now() >= untilMs) {
+        leases.refused(ask, neededBytes);
+        return false;
+      }
+      await leases.nextChance(this.tenantId, ask.signal);
+    }
+  }
+
+  /** Amounts are of growth. */
+  private async reserveOnce(needBytes: number, wantBytes: number): Promise<'granted' | 'wait' | 'refused'> {
+    const { ask, leases } = this;
+    const need = Math.max(0, needBytes);
+    // What the client declared is all that it will send; else a chunk ahead.
+    const declared = ask.declaredBytes === null ? null : ask.startBytes + ask.declaredBytes - this.replacesBytes;
+    const ahead = declared ?? need + LEASE_CHUNK_BYTES;
+    this.reserved = true;
+    const { verdict, bytes, files } = await leases.ledger.reserve(ask.grant.tenantId, ask.mount.spaceId, {
+      leaseId: ask.transferId,
+      accountId: ask.grant.accountId,
+      workerId: leases.workerId,
+      needBytes: need,
+      wantBytes: Math.max(need, Math.max(wantBytes, ahead)),
+      files: this.newFile ? 1 : 0,
+      startedAt: this.startedAt,
+      ttlMs: leases.leaseTtlMs,
+      takesLeaseId: ask.partialTransferId,
+    });
+    this.grantedBytes = bytes;
+    this.grantedFiles = files;
+    if (verdict === 'granted') this.stale = false;
+    return verdict;
+  }
+}
