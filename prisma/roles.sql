@@ -34,6 +34,9 @@ BEGIN
   IF to_regrole('quayside_api') IS NOT NULL THEN
     GRANT SELECT, INSERT, UPDATE, DELETE ON tenant, tenant_domain, account, credential, policy, space, mount, api_key,
       idempotency_key, quota_ledger, quota_lease, ledger_entry, node, worker, ftp_session, outbox TO quayside_api;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_endpoint, webhook_lane, webhook_delivery TO quayside_api;
+    GRANT SELECT ON webhook_attempt TO quayside_api;
+    GRANT USAGE ON SEQUENCE webhook_delivery_seq_seq TO quayside_api;
     GRANT SELECT ON transfer_log, event, usage_hourly TO quayside_api;
     GRANT SELECT, INSERT ON audit_entry TO quayside_api;
     GRANT USAGE ON SEQUENCE audit_entry_seq_seq TO quayside_api;
@@ -63,6 +66,11 @@ BEGIN
     GRANT SELECT ON quota_ledger TO quayside_consumer;
     GRANT UPDATE (bytes_used, files_used, bytes_reserved, files_reserved) ON quota_ledger TO quayside_consumer;
     GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO quayside_consumer;
+    -- Webhooks: it fans out, signs and delivers; it switches an endpoint off, and changes nothing else of it.
+    GRANT SELECT ON webhook_endpoint TO quayside_consumer;
+    GRANT UPDATE (enabled, disabled_reason, version, updated_at) ON webhook_endpoint TO quayside_consumer;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_lane, webhook_delivery, webhook_attempt TO quayside_consumer;
+    GRANT USAGE ON SEQUENCE webhook_delivery_seq_seq, webhook_attempt_id_seq TO quayside_consumer;
   END IF;
 
   -- BullMQ on PostgreSQL: workers add jobs, the consumer processes them. Its functions run with the caller's rights.

@@ -22,6 +22,8 @@ import { TransfersModule } from './transfers/transfers.module.js';
 @Module({})
 export class AppModule {
   static forRoot(settings: ApiSettings): DynamicModule {
+import { UsageModule } from './usage/usage.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
     return {
       module: AppModule,
       imports: [
@@ -50,6 +52,7 @@ export class AppModule {
         // Outermost first: what is stored under an Idempotency-Key is the answer with its headers, as it was sent.
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
         { provide: APP_INTERCEPTOR, useClass: ResourceHeadersInterceptor },
+        WebhooksModule,
         {
           provide: APP_INTERCEPTOR,
           useFactory: (reflector: Reflector) => new StandardSchemaSerializerInterceptor(reflector),

@@ -12,6 +12,8 @@ import {
 } from '@quayside/database';
 import { createMetrics } from '@quayside/observability';
 import { PasswordHasher } from '@quayside/passwords';
+  WebhookDeliveryRepository,
+  WebhookEndpointRepository,
 import { BootstrapKey } from './auth/bootstrap-key.js';
 import { ChangeLog } from './changes/change-log.js';
 import { IdempotencyUpkeep } from './idempotency/idempotency-upkeep.js';
@@ -34,6 +36,8 @@ const REPOSITORIES = [
 @Module({})
 export class CoreModule {
   static forRoot(settings: ApiSettings): DynamicModule {
+  WebhookDeliveryRepository,
+  WebhookEndpointRepository,
     return {
       module: CoreModule,
       global: true,
@@ -46,7 +50,7 @@ export class CoreModule {
         { provide: PasswordHasher, useFactory: () => new PasswordHasher({ cost: settings.bcryptCost }) },
         { provide: METRICS, useFactory: () => createMetrics({ app: 'api' }) },
       ],
-      exports: [...REPOSITORIES, ChangeLog, PasswordHasher, METRICS],
+      exports: [...REPOSITORIES, ChangeLog, PasswordHasher, METRICS, API_SETTINGS],
     };
   }
 }

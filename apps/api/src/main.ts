@@ -23,6 +23,7 @@ async function main(): Promise<void> {
       databasePoolSize: config.database.poolSize,
       bootstrapAdminKey: config.bootstrapAdminKey,
       bcryptCost: config.bcryptCost,
+      webhooksAllowPrivate: config.webhooks.allowPrivate,
       onWarning: (message, cause) => log.warn(message, { cause }),
     },
     new NestLogger(log),

@@ -5,6 +5,8 @@ export interface ApiSettings {
   /** Becomes a platform-admin key at start. */
   readonly bootstrapAdminKey: string | undefined;
   readonly bcryptCost: number;
+  /** Whether webhooks may use http; the event consumer checks where they go. */
+  readonly webhooksAllowPrivate?: boolean;
   /** Told of faults that no caller is waiting for. */
   readonly onWarning?: (message: string, cause?: unknown) => void;
 }

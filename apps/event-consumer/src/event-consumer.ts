@@ -9,6 +9,7 @@ import {
   OutboxRepository,
   QuotaLedgerRepository,
   UpkeepRepository,
+  WebhookQueueRepository,
 } from '@quayside/database';
 import type { AppLog, Metrics } from '@quayside/observability';
 import { openQueue, type EventWorker } from '@quayside/queue';
@@ -18,18 +19,20 @@ import { project } from './projections/index.js';
 import { APP_CONFIG, APP_LOG, APP_METRICS } from './tokens.js';
 import { upkeepJobs } from './upkeep/upkeep-jobs.js';
 import { UpkeepScheduler } from './upkeep/upkeep-scheduler.js';
+import { DeliveryWorker } from './webhooks/delivery-worker.js';
 
 /** How long a running batch may take when the process is asked to end. */
 const GRACE_MS = 10_000;
 /** After the database was away, workers get this long to renew sessions and leases before anything is reaped. */
 const SETTLE_MS = 120_000;
 
-/** Queue and outbox into the log, and the upkeep of the database, for as long as the app runs. */
+/** Queue and outbox into the log, webhooks out of it, and the upkeep of the database, for as long as the app runs. */
 @Injectable()
 export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stopping = new AbortController();
   private readonly worker: EventWorker;
   private readonly relay: OutboxRelay;
+  private readonly deliveries: DeliveryWorker;
   private readonly upkeep: UpkeepScheduler;
   private readonly notifications: Notifications;
   private settledAtMs = performance.now() + SETTLE_MS;
@@ -52,6 +55,8 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     const url = databaseUrl(config);
     this.worker = openQueue({ url: config.queue.url ?? url, role: 'quayside_consumer', log }).worker({ apply });
     this.relay = new OutboxRelay({ outbox: new OutboxRepository(database), apply, log });
+    const webhooks = new WebhookQueueRepository(database);
+    this.deliveries = new DeliveryWorker({ queue: webhooks, policy: config.webhooks, log, metrics });
     this.upkeep = new UpkeepScheduler({
       jobs: upkeepJobs({
         eventLog: writer,
@@ -59,6 +64,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         nodes: new NodesRepository(database),
         sessions: new FtpSessionsRepository(database),
         upkeep,
+        webhooks,
         settled: () => performance.now() >= this.settledAtMs,
       }),
       exclusively: (name, work) => upkeep.exclusively(name, work),
@@ -69,10 +75,12 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
       applicationName: 'quayside consumer notifications',
       onChange: ({ table }) => {
         if (table === 'outbox') this.relay.wake();
+        if (table === 'webhook_lane') this.deliveries.wake();
       },
       onGap: () => {
         this.settledAtMs = performance.now() + SETTLE_MS;
         this.relay.wake();
+        this.deliveries.wake();
       },
       onWarning: (message, cause) => log.warn(message, { error: cause }),
     });
@@ -81,6 +89,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   onApplicationBootstrap(): void {
     this.worker.start();
     this.relay.start();
+    this.deliveries.start();
     this.upkeep.start();
     this.notifications.start();
   }
@@ -93,6 +102,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         this.notifications.close(),
         this.upkeep.stop(),
         this.relay.stop(),
+        this.deliveries.stop(GRACE_MS),
         this.worker.close(GRACE_MS),
       ]);
     } finally {

@@ -46,6 +46,7 @@ export interface Config {
   };
   readonly storage: { readonly root: string; readonly fsync: boolean; readonly partialTtlMs: number };
   readonly spool: { readonly dir: string; readonly maxBytes: number };
+  readonly webhooks: { readonly allowPrivate: boolean };
   readonly log: { readonly level: LogLevel; readonly format: 'pretty' | 'json' | undefined };
 }
 
@@ -85,6 +86,7 @@ export function toConfig(values: SettingValues): Config {
       partialTtlMs: values.UPLOAD_PARTIAL_TTL,
     },
     spool: { dir: values.SPOOL_DIR ?? join(values.DATA_DIR, 'spool'), maxBytes: values.SPOOL_MAX_BYTES },
+    webhooks: { allowPrivate: values.WEBHOOK_ALLOW_PRIVATE },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
   };
   for (const group of Object.values(config)) Object.freeze(group);

@@ -67,6 +67,14 @@ export const SETTINGS = {
   }),
   API_PORT: setting({ group: 'API', comment: 'Port of the REST API.', fallback: '3000', value: integer(1, 65535) }),
 
+  WEBHOOK_ALLOW_PRIVATE: setting({
+    group: 'API',
+    comment:
+      'Whether webhooks may go to private, loopback and link-local addresses, and over http: on or off. Tenants choose the addresses.',
+    fallback: 'off',
+    value: onOff(),
+  }),
+
   FTP_HOST: setting({
     group: 'FTP',
     comment: 'Address on which FTP and FTPS listen; :: takes IPv4 and IPv6.',

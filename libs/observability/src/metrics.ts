@@ -23,6 +23,14 @@ const FAMILIES = {
     [],
     [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60],
   ),
+  webhookRequestsTotal: counter('quayside_webhook_requests_total', 'Webhook requests by outcome', ['outcome']),
+  webhookRequestSeconds: histogram(
+    'quayside_webhook_request_seconds',
+    'Duration of webhook requests',
+    [],
+    [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  ),
+  webhooksPending: gauge('quayside_webhooks_pending', 'Webhook deliveries that wait to be sent', []),
   httpRequestSeconds: histogram(
     'quayside_http_request_seconds',
     'Duration of REST requests by method and status class',

@@ -4,6 +4,7 @@ import type {
   NodesRepository,
   QuotaLedgerRepository,
   UpkeepRepository,
+  WebhookQueueRepository,
 } from '@quayside/database';
 import type { UpkeepJob } from './upkeep-scheduler.js';
 
@@ -13,6 +14,7 @@ export interface UpkeepRepositories {
   readonly nodes: NodesRepository;
   readonly sessions: FtpSessionsRepository;
   readonly upkeep: UpkeepRepository;
+  readonly webhooks: WebhookQueueRepository;
   /** False for a while after the database was away: the workers have not had the time to say that they live. */
   readonly settled: () => boolean;
 }
@@ -24,11 +26,12 @@ const WORKER_STALE_MS = MINUTE_MS;
 const SESSION_STALE_MS = 2 * MINUTE_MS;
 const MONTHS_AHEAD = 3;
 const LEDGER_ENTRY_DAYS = 90;
+const DELIVERY_DAYS = 30;
 const PRUNE_ROWS = 5_000;
 const SWEEP_LEASES = 500;
 
 export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
-  const { eventLog, quota, nodes, sessions, upkeep, settled } = repositories;
+  const { eventLog, quota, nodes, sessions, upkeep, webhooks, settled } = repositories;
   return [
     {
       name: 'partitions',
@@ -56,6 +59,11 @@ export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
       name: 'ledger-entries',
       everyMs: DAY_MS / 24,
       run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => upkeep.pruneLedgerEntries(LEDGER_ENTRY_DAYS, PRUNE_ROWS)),
+    },
+    {
+      name: 'webhook-deliveries',
+      everyMs: DAY_MS / 24,
+      run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => webhooks.prune(DELIVERY_DAYS, PRUNE_ROWS)),
     },
   ];
 }

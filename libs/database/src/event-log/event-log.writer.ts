@@ -1,4 +1,5 @@
 import type { Queryable, Statement } from '../database.js';
+import { FAN_OUT } from '../webhooks/fan-out.js';
 
 /** An event as it is stored: the envelope of the catalogue. */
 export interface EventRow {
@@ -85,7 +86,7 @@ const APPLY: Statement = {
         (i.event ->> 'accountId')::uuid, (i.event ->> 'sessionId')::uuid, i.event ->> 'node', i.event ->> 'worker', i.event -> 'data'
       FROM input i ORDER BY i.id
       ON CONFLICT DO NOTHING
-      RETURNING id, at, tenant_id, account_id
+      RETURNING id, at, type, tenant_id, account_id, session_id
     ), first AS (
       SELECT DISTINCT ON (f.id) f.id, f.at, f.tenant_id, f.account_id, i.transfer, i.usage
       FROM fresh f JOIN input i ON i.id = f.id ORDER BY f.id
@@ -110,10 +111,14 @@ const APPLY: Statement = {
       ON CONFLICT (tenant_id, account_id, hour) DO UPDATE SET
         ${COUNTER_COLUMNS.map((column) => `${column} = usage_hourly.${column} + excluded.${column}`).join(', ')}
     )
+    , ${FAN_OUT}
     SELECT id FROM fresh`,
 };
 
-/** Writes the event log and what is derived from it: transfer log and usage counters, in one transaction per batch. */
+/**
+ * Writes the event log and what is derived from it: transfer log, usage counters and webhook deliveries, in one
+ * transaction per batch.
+ */
 export class EventLogWriter {
   constructor(private readonly database: Queryable) {}
 

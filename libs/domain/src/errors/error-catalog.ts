@@ -105,6 +105,14 @@ export const ERROR_CATALOG = {
   'restart.beyond-end': {
     title: 'The restart position is beyond the end of the file',
     http: 409,
+  'webhook.not-found': { title: 'There is no such webhook', http: 404, ftp: null, retryable: false },
+  'webhook.delivery-not-found': { title: 'There is no such delivery', http: 404, ftp: null, retryable: false },
+  'webhook.limit-reached': {
+    title: 'The tenant has as many webhooks as it may have',
+    http: 409,
+    ftp: null,
+    retryable: false,
+  },
     ftp: 554,
     retryable: false,
   },
