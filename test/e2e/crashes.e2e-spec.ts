@@ -33,7 +33,7 @@ async function keepUploading(prefix: string, answered: Answered, going: () => bo
       while (going()) {
         const content = randomBytes(10_000 + Math.floor(Math.random() * 50_000));
         const path = `/${prefix}-${(number += 1)}.bin`;
-        await client.uploadFrom(Readable.from(content), path);
+        await withinDeadline(client.uploadFrom(Readable.from(content), path));
         answered.set(path, { sha256: createHash('sha256').update(content).digest('hex'), bytes: content.length });
       }
     } catch {
@@ -42,6 +42,19 @@ async function keepUploading(prefix: string, answered: Answered, going: () => bo
     } finally {
       client.close();
     }
+  }
+}
+
+/** basic-ftp can wait for ever for an upload whose server was killed between its two connections. */
+async function withinDeadline(upload: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('The upload was not answered')), 10_000);
+  });
+  try {
+    await Promise.race([upload, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
