@@ -6,24 +6,27 @@ import { AccountsModule } from './accounts/accounts.module.js';
 import { ApiKeysModule } from './api-keys/api-keys.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AccessGuard } from './auth/access.guard.js';
+import { CredentialsModule } from './credentials/credentials.module.js';
 import { CoreModule } from './core.module.js';
 import { DocsModule } from './docs/docs.module.js';
 import { EventsModule } from './events/events.module.js';
+import { ExplainModule } from './explain/explain.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ResourceHeadersInterceptor } from './http/resource-headers.interceptor.js';
 import { ValidationPipe } from './http/validation.js';
 import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor.js';
+import { MountsModule } from './mounts/mounts.module.js';
+import { PoliciesModule } from './policies/policies.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import type { ApiSettings } from './settings.js';
 import { SpacesModule } from './spaces/spaces.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
 import { TransfersModule } from './transfers/transfers.module.js';
+import { UsageModule } from './usage/usage.module.js';
 
 @Module({})
 export class AppModule {
   static forRoot(settings: ApiSettings): DynamicModule {
-import { UsageModule } from './usage/usage.module.js';
-import { WebhooksModule } from './webhooks/webhooks.module.js';
     return {
       module: AppModule,
       imports: [
@@ -37,7 +40,12 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
         CoreModule.forRoot(settings),
         TenantsModule,
         AccountsModule,
+        CredentialsModule,
         SpacesModule,
+        MountsModule,
+        PoliciesModule,
+        ExplainModule,
+        UsageModule,
         ApiKeysModule,
         TransfersModule,
         EventsModule,
@@ -52,7 +60,6 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
         // Outermost first: what is stored under an Idempotency-Key is the answer with its headers, as it was sent.
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
         { provide: APP_INTERCEPTOR, useClass: ResourceHeadersInterceptor },
-        WebhooksModule,
         {
           provide: APP_INTERCEPTOR,
           useFactory: (reflector: Reflector) => new StandardSchemaSerializerInterceptor(reflector),

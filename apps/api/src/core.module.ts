@@ -3,17 +3,18 @@ import {
   AccountRepository,
   ApiKeyRepository,
   AuditRepository,
+  CredentialRepository,
   EventLogRepository,
   IdempotencyRepository,
   LiveSessionRepository,
+  MountRepository,
+  PolicyRepository,
   SpaceRepository,
   TenantRepository,
   TransferLogRepository,
 } from '@quayside/database';
 import { createMetrics } from '@quayside/observability';
 import { PasswordHasher } from '@quayside/passwords';
-  WebhookDeliveryRepository,
-  WebhookEndpointRepository,
 import { BootstrapKey } from './auth/bootstrap-key.js';
 import { ChangeLog } from './changes/change-log.js';
 import { IdempotencyUpkeep } from './idempotency/idempotency-upkeep.js';
@@ -24,9 +25,12 @@ const REPOSITORIES = [
   AccountRepository,
   ApiKeyRepository,
   AuditRepository,
+  CredentialRepository,
   EventLogRepository,
   IdempotencyRepository,
   LiveSessionRepository,
+  MountRepository,
+  PolicyRepository,
   SpaceRepository,
   TenantRepository,
   TransferLogRepository,
@@ -36,8 +40,6 @@ const REPOSITORIES = [
 @Module({})
 export class CoreModule {
   static forRoot(settings: ApiSettings): DynamicModule {
-  WebhookDeliveryRepository,
-  WebhookEndpointRepository,
     return {
       module: CoreModule,
       global: true,

@@ -33,10 +33,21 @@ export class AccountsController {
   @Post()
   @RequireRole('tenant-admin')
   @TenantParam()
-  @ApiOperation({ operationId: 'createAccount', summary: 'Create an account with a space of its own, mounted at /' })
+  @ApiOperation({
+    operationId: 'createAccount',
+    summary: 'Create an account with a space of its own, mounted at /, or with spaces that are there',
+  })
   @TakesIdempotencyKey()
   @Answers(createdAccount, { status: 201, description: 'The account', editable: true })
-  @Fails('tenant.not-found', 'account.username-taken', 'tenant.limit-reached', 'policy.not-found')
+  @Fails(
+    'tenant.not-found',
+    'account.username-taken',
+    'tenant.limit-reached',
+    'policy.not-found',
+    'space.not-found',
+    'mount.path-taken',
+    'mount.overlap',
+  )
   create(
     @CurrentActor() actor: Actor,
     @CurrentTenant() tenant: TenantRef,

@@ -1,6 +1,7 @@
 import type { AccountRecord, SpaceRecord } from '@quayside/database';
 import { loginNameOf } from '@quayside/domain';
 import { z } from 'zod';
+import { passwordHash } from '../credentials/password-hash.js';
 import {
   count,
   id,
@@ -15,10 +16,9 @@ import {
   version,
 } from '../http/fields.js';
 import { pageOf, pageParameters } from '../http/page.js';
-
-const quota = z
-  .strictObject({ bytes: limit.default(null), files: limit.default(null) })
-  .meta({ id: 'Quota', description: 'What the account’s own space may hold.' });
+import { quota } from '../http/quota.js';
+import { MOST_MOUNTS } from '../mounts/mount-view.js';
+import { mountInput } from '../mounts/mounts.schema.js';
 
 /** Any offset; kept in UTC. */
 const expiry = z.iso
@@ -30,29 +30,55 @@ export const createAccount = z
   .strictObject({
     username: username.describe('Letters, digits and . _ + -; case does not matter.'),
     password: password.optional().describe('Generated, and shown once in the answer, when absent.'),
-    quota: quota.default({ bytes: null, files: null }),
+    passwordHash: passwordHash.optional(),
+    quota: quota.optional().describe('Of the account’s own space; without limits when absent.'),
     policy: id.nullable().default(null).describe('Policy of this account, on top of the tenant’s.'),
     expiresAt: expiry.nullable().default(null),
+    space: id.optional().describe('A space of the tenant to mount at / instead of a new one of its own.'),
+    mounts: z
+      .array(mountInput)
+      .min(1)
+      .max(MOST_MOUNTS)
+      .optional()
+      .describe('The whole view, of spaces of the tenant, instead of a new space of its own.'),
+  })
+  .superRefine((input, context) => {
+    const clash = (field: string, message: string): void => {
+      context.addIssue({ code: 'custom', path: [field], message });
+    };
+    if (input.password !== undefined && input.passwordHash !== undefined)
+      clash('passwordHash', 'cannot be given with password');
+    if (input.space !== undefined && input.mounts !== undefined) clash('mounts', 'cannot be given with space');
+    if (input.quota !== undefined && (input.space ?? input.mounts) !== undefined) {
+      clash('quota', 'belongs to the space that is mounted; change it there');
+    }
   })
   .meta({ id: 'CreateAccount', examples: [{ username: 'web', quota: { bytes: 10737418240, files: 100000 } }] });
 export type CreateAccount = z.output<typeof createAccount>;
 
 /** The whole of what can be edited: what a merged patch must be. */
-export const editableAccount = z.strictObject({
-  username,
-  password: password.optional(),
-  quota: quota.default({ bytes: null, files: null }),
-  policy: id.nullable().default(null),
-  expiresAt: expiry.nullable().default(null),
-  status: status.default('active'),
-  statusText: label.nullable().default(null),
-});
+export const editableAccount = z
+  .strictObject({
+    username,
+    password: password.optional(),
+    passwordHash: passwordHash.optional(),
+    quota: quota.default({ bytes: null, files: null }),
+    policy: id.nullable().default(null),
+    expiresAt: expiry.nullable().default(null),
+    status: status.default('active'),
+    statusText: label.nullable().default(null),
+  })
+  .superRefine(({ password: text, passwordHash: hash }, context) => {
+    if (text === undefined || hash === undefined) return;
+    context.addIssue({ code: 'custom', path: ['passwordHash'], message: 'cannot be given with password' });
+  });
 export type EditableAccount = z.output<typeof editableAccount>;
 
 export const patchAccount = z
   .strictObject({
     username: username.optional(),
     password: password.optional().describe('Replaces the password.'),
+    passwordHash: passwordHash.optional(),
     quota: z.strictObject({ bytes: limit.optional(), files: limit.optional() }).nullish(),
     policy: id.nullish(),
     expiresAt: expiry.nullish(),

@@ -4,6 +4,7 @@ import {
   type AccountRecord,
   AccountRepository,
   isUniqueViolation,
+  type NewAccount,
   type Queryable,
   SpaceRepository,
   type TenantRef,
@@ -19,6 +20,8 @@ import { mergePatch } from '../http/merge-patch.js';
 import { type Page, readPage } from '../http/page.js';
 import { isName, isTimeAndId } from '../http/positions.js';
 import { parseOrRefuse } from '../http/validation.js';
+import { assertView } from '../mounts/mount-view.js';
+import { columnsOf as columnsOfMount, type MountInput } from '../mounts/mounts.schema.js';
 import {
   type AccountOut,
   type AccountQuery,
@@ -45,11 +48,13 @@ export class AccountsService {
   async create(actor: Actor, tenant: TenantRef, input: CreateAccount): Promise<CreatedAccount> {
     const password = input.password ?? generatePassword();
     // Hashing takes a while, so it is done before the transaction takes its locks.
-    const passwordHash = await this.passwords.hash(password);
+    const passwordHash = input.passwordHash ?? (await this.passwords.hash(password));
     const accountId = newId();
+    const view = newView(input);
     const create = this.changes.apply(actor, async (tx, queries) => {
       await this.#requireRoom(queries, tenant.id);
       await this.#requirePolicy(queries, tenant.id, input.policy);
+      if (view.space === null) await this.#requireSpaces(queries, tenant.id, view.mounts);
       await this.accounts.insert(tx, {
         id: accountId,
         tenantId: tenant.id,
@@ -58,17 +63,13 @@ export class AccountsService {
         expiresAt: dateOf(input.expiresAt),
         credentialId: newId(),
         passwordHash,
-        spaceId: newId(),
-        mountId: newId(),
-        permissions: PERMISSIONS,
-        bytesLimit: input.quota.bytes,
-        filesLimit: input.quota.files,
+        ...view,
       });
       const account = presentAccount((await this.accounts.find(tenant.id, accountId, queries))!, tenant.slug);
       return { result: account, entry: { ...subject(tenant, accountId), action: 'account.create', after: account } };
     });
     const account = await create.catch(usernameTaken);
-    return input.password === undefined ? { ...account, password } : account;
+    return input.password === undefined && input.passwordHash === undefined ? { ...account, password } : account;
   }
 
   list(tenant: TenantRef, query: AccountQuery): Promise<Page<AccountOut>> {
@@ -165,17 +166,18 @@ export class AccountsService {
     const read = await this.accounts.find(tenant.id, account);
     if (read === null) throw new DomainError('account.not-found');
     precondition.check(read.version);
-    const { password } = edit(editableOf(read));
-    const passwordHash = password === undefined ? undefined : await this.passwords.hash(password);
+    const { password, passwordHash: imported } = edit(editableOf(read));
+    const passwordHash = password === undefined ? imported : await this.passwords.hash(password);
 
     const change = this.changes.apply(actor, async (tx, queries) => {
       const found = await this.#lock(queries, tenant, read.id, precondition);
       const before = editableOf(found);
-      const { password: _, ...after } = edit(before);
+      const { password: _, passwordHash: __, ...after } = edit(before);
       if (passwordHash === undefined && isDeepStrictEqual(before, after)) {
         return { result: presentAccount(found, tenant.slug), entry: null };
       }
       if (after.policy !== before.policy) await this.#requirePolicy(queries, tenant.id, after.policy);
+      if (found.spaceId === null && !isDeepStrictEqual(before.quota, after.quota)) throw noSpace();
       await this.accounts.update(tx, found, { ...columnsOf(after), passwordHash });
       const result = presentAccount((await this.accounts.find(tenant.id, found.id, queries))!, tenant.slug);
       const entry = {
@@ -209,13 +211,41 @@ export class AccountsService {
     throw new DomainError('tenant.limit-reached', { detail: `The tenant may have ${tenant.maxAccounts} accounts` });
   }
 
+  /** Locks the spaces, so that none of them is removed meanwhile. */
+  async #requireSpaces(queries: Queryable, tenantId: string, mounts: NewAccount['mounts']): Promise<void> {
+    const ids = mounts.map(({ spaceId }) => spaceId);
+    const found = await this.spaces.lock(queries, tenantId, ids);
+    if (!ids.every((id) => found.has(id))) throw new DomainError('space.not-found');
+  }
+
   async #requirePolicy(queries: Queryable, tenantId: string, policyId: string | null): Promise<void> {
     if (policyId === null || (await this.accounts.mayUsePolicy(queries, tenantId, policyId))) return;
     throw new DomainError('policy.not-found');
   }
 }
 
-function columnsOf(account: Omit<EditableAccount, 'password'>): AccountChange {
+/** What a new account sees: the spaces that were named, or one of its own. */
+function newView(input: CreateAccount): Pick<NewAccount, 'space' | 'mounts'> {
+  const named = input.mounts ?? (input.space === undefined ? undefined : [wholeSpace(input.space)]);
+  if (named !== undefined) {
+    const mounts = named.map((mount) => ({ id: newId(), ...columnsOfMount(mount) }));
+    assertView(mounts);
+    return { space: null, mounts };
+  }
+  const space = { id: newId(), bytesLimit: input.quota?.bytes ?? null, filesLimit: input.quota?.files ?? null };
+  return { space, mounts: [{ id: newId(), ...columnsOfMount(wholeSpace(space.id)) }] };
+}
+
+function wholeSpace(space: string): MountInput {
+  return { space, path: '/', subpath: '/', permissions: [...PERMISSIONS] };
+}
+
+function noSpace(): DomainError {
+  const message = 'cannot be set: no space is mounted at /; set the quota of the spaces';
+  return new DomainError('request.invalid', { detail: 'Check quota', faults: [{ field: 'quota', message }] });
+}
+
+function columnsOf(account: Omit<EditableAccount, 'password' | 'passwordHash'>): AccountChange {
   return {
     username: account.username,
     status: account.status,

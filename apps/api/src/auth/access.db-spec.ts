@@ -94,7 +94,7 @@ describe('a tenant’s key', () => {
       }
     }
     expect((await api.call('GET', '/v1/tenants/other/accounts/web')).body.id).toBe(account.id);
-  });
+  }, START_TIMEOUT_MS);
 
   it('does not reach another tenant’s resources through its own tenant', async () => {
     const { body: account } = await api.call('GET', '/v1/tenants/other/accounts/web');

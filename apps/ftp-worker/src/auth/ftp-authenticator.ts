@@ -12,6 +12,7 @@ import type { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import type { LiveGrants } from '../sessions/live-grants.js';
 import type { SessionDirectory } from '../sessions/session-directory.js';
 import type { AccountDirectory } from './account-directory.js';
+import type { CredentialUpkeep } from './credential-upkeep.js';
 import { LoginRefused } from './login-refused.js';
 import type { LoginThrottle } from './login-throttle.js';
 import { grantOf, loginFacts } from './session-grants.js';
@@ -23,6 +24,7 @@ export interface FtpAuthenticatorParts {
   readonly throttle: LoginThrottle;
   readonly sessions: SessionDirectory;
   readonly grants: LiveGrants;
+  readonly upkeep: Pick<CredentialUpkeep, 'used'>;
   readonly nowMs?: () => number;
 }
 
@@ -55,6 +57,7 @@ export class FtpAuthenticator implements Authenticator {
     await this.parts.sessions.open(attempt, grant);
     this.parts.grants.opened(attempt, grant, credential);
     throttle.succeeded(login, remoteAddress);
+    this.parts.upkeep.used(credential, password, remoteAddress);
     return grant;
   }
 

@@ -1,7 +1,6 @@
-import type { LoginCredential, LoginRecord } from '@quayside/database';
+import { credentialLimitsOf, type LoginCredential, type LoginRecord } from '@quayside/database';
 import {
   type AccessPolicy,
-  type CredentialLimits,
   effectiveStatus,
   type LoginFacts,
   loginNameOf,
@@ -30,7 +29,7 @@ export function loginFacts(record: LoginRecord, credential: LoginCredential, att
   return {
     tenant: record.tenant,
     account: record.account,
-    credential: limitsOf(credential),
+    credential: credentialLimitsOf(credential),
     policy: policyOf(record),
     attempt,
   };
@@ -47,7 +46,7 @@ export function grantOf(record: LoginRecord, credential: LoginCredential): Sessi
     username: account.username,
     login: loginNameOf(account.username, tenant.slug),
     credentialId: credential.id,
-    version: versionOf(record),
+    version: versionOf(record, credential),
     status: status.status,
     statusText: status.text,
     mounts: record.mounts
@@ -60,24 +59,14 @@ export function grantOf(record: LoginRecord, credential: LoginCredential): Sessi
         backend: { kind: mount.backend, root: mount.root },
       }))
       .toSorted((a, b) => b.path.length - a.path.length),
-    policy: restrictToCredential(policyOf(record), limitsOf(credential)),
+    policy: restrictToCredential(policyOf(record), credentialLimitsOf(credential)),
   };
 }
 
 /** Changes whenever anything that a grant is made of changes. */
-export function versionOf(record: LoginRecord): string {
+function versionOf(record: LoginRecord, credential: LoginCredential): string {
   const policies = record.policies.map(({ policyId, version }) => `${policyId}:${version}`).join(',');
   const mounts = record.mounts.map(({ id, path, permissions }) => `${id}:${path}:${permissions.join('+')}`).join(',');
-  return `${record.tenant.version}/${record.account.version}/${policies}/${mounts}`;
-}
-
-/** What one password may do less than its account. */
-export function limitsOf(credential: LoginCredential): CredentialLimits {
-  return {
-    expiresAtMs: credential.expiresAtMs,
-    addresses: credential.addresses,
-    pathPrefix: credential.pathPrefix === null ? null : parsePath(credential.pathPrefix),
-    readOnly: credential.readOnly,
-    tlsOnly: credential.tlsOnly,
-  };
+  const limits = JSON.stringify(credentialLimitsOf(credential));
+  return `${record.tenant.version}/${record.account.version}/${policies}/${mounts}/${limits}`;
 }

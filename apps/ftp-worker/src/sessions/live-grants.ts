@@ -1,7 +1,7 @@
-import type { LoginCredential, LoginRecord } from '@quayside/database';
+import { credentialLimitsOf, type LoginCredential, type LoginRecord } from '@quayside/database';
 import { mayContinue, type SessionGrant } from '@quayside/domain';
 import type { Log, LoginAttempt, SessionEnd } from '@quayside/ftp-engine';
-import { grantOf, limitsOf, policyOf } from '../auth/session-grants.js';
+import { grantOf, policyOf } from '../auth/session-grants.js';
 
 /** The open sessions that a change can reach; FtpEngine is one. */
 export interface OpenSessions {
@@ -80,7 +80,7 @@ export class LiveGrants {
     const decision = mayContinue({
       tenant: record?.tenant ?? null,
       account: record?.account ?? null,
-      credential: credential === null ? null : limitsOf(credential),
+      credential: credential === null ? null : credentialLimitsOf(credential),
       credentialStands: credential !== null && credential.version === session.credentialVersion,
       policy: record === null ? session.grant.policy : policyOf(record),
       attempt: { address: session.address, tls: session.tls, atMs: Date.now() },

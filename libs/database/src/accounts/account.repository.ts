@@ -35,11 +35,21 @@ export interface NewAccount {
   readonly expiresAt: Date | null;
   readonly credentialId: string;
   readonly passwordHash: string;
+  /** A space of its own, to be made with its ledger; null where it mounts only others. */
+  readonly space: {
+    readonly id: string;
+    readonly bytesLimit: number | null;
+    readonly filesLimit: number | null;
+  } | null;
+  readonly mounts: readonly NewAccountMount[];
+}
+
+export interface NewAccountMount {
+  readonly id: string;
   readonly spaceId: string;
-  readonly mountId: string;
+  readonly path: string;
+  readonly subpath: string;
   readonly permissions: readonly string[];
-  readonly bytesLimit: number | null;
-  readonly filesLimit: number | null;
 }
 
 export interface AccountChange {
@@ -139,12 +149,12 @@ export class AccountRepository {
     return (await queries.rows(POLICY_EXISTS, [tenantId, policyId])).length === 1;
   }
 
-  /** The account, its password, a space of its own with its ledger, and the mount of it at `/`. */
+  /** The account, its password, its mounts and, where it gets one, a space of its own with its ledger. */
   async insert(tx: Transaction, account: NewAccount): Promise<void> {
-    const { tenantId, spaceId } = account;
+    const { id: accountId, tenantId, space } = account;
     await tx.account.create({
       data: {
-        id: account.id,
+        id: accountId,
         tenantId,
         username: account.username,
         policyId: account.policyId,
@@ -152,29 +162,18 @@ export class AccountRepository {
       },
     });
     await tx.credential.create({
-      data: {
-        id: account.credentialId,
-        tenantId,
-        accountId: account.id,
-        hash: account.passwordHash,
-        addresses: [],
-      },
+      data: { id: account.credentialId, tenantId, accountId, hash: account.passwordHash, addresses: [] },
     });
-    await tx.space.create({
-      data: { id: spaceId, tenantId, name: spaceName(account), root: `${tenantId}/${spaceId}` },
-    });
-    await tx.quotaLedger.create({
-      data: { id: spaceId, tenantId, kind: 'space', ...limitsData(account.bytesLimit, account.filesLimit) },
-    });
-    await tx.mount.create({
-      data: {
-        id: account.mountId,
-        tenantId,
-        accountId: account.id,
-        spaceId,
-        path: '/',
-        permissions: [...account.permissions],
-      },
+    if (space !== null) {
+      await tx.space.create({
+        data: { id: space.id, tenantId, name: spaceName(account), root: `${tenantId}/${space.id}` },
+      });
+      await tx.quotaLedger.create({
+        data: { id: space.id, tenantId, kind: 'space', ...limitsData(space.bytesLimit, space.filesLimit) },
+      });
+    }
+    await tx.mount.createMany({
+      data: account.mounts.map((mount) => ({ ...mount, permissions: [...mount.permissions], tenantId, accountId })),
     });
   }
 
@@ -185,10 +184,12 @@ export class AccountRepository {
     if (passwordHash !== undefined) {
       await tx.credential.updateMany({
         where: { accountId: account.id, label: null },
-        data: { hash: passwordHash, exposedInClear: false, version: { increment: 1 } },
+        data: { hash: passwordHash, exposedInClear: false, version: { increment: 1 }, revision: { increment: 1 } },
       });
     }
-    if (account.spaceId === null || (bytesLimit === undefined && filesLimit === undefined)) return;
+    const sameQuota = bytesLimit === account.bytesLimit && filesLimit === account.filesLimit;
+    if (account.spaceId === null || sameQuota || (bytesLimit === undefined && filesLimit === undefined)) return;
+    await tx.space.update({ where: { id: account.spaceId }, data: { version: { increment: 1 } } });
     await tx.quotaLedger.update({
       where: { id: account.spaceId },
       data: { ...limitsData(bytesLimit, filesLimit), version: { increment: 1 } },

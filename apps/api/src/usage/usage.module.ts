@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { SpacesModule } from '../spaces/spaces.module.js';
+import { TenantsModule } from '../tenants/tenants.module.js';
+import { UsageController } from './usage.controller.js';
+
+@Module({ imports: [SpacesModule, TenantsModule], controllers: [UsageController] })
+export class UsageModule {}

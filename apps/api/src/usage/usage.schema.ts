@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { tenantOut } from '../tenants/tenants.schema.js';
+import { pageParameters } from '../http/page.js';
+import { spaceOut } from '../spaces/spaces.schema.js';
+
+export const usageQuery = z.strictObject(pageParameters);
+export type UsageQuery = z.output<typeof usageQuery>;
+
+export const tenantUsage = z
+  .object({
+    limits: tenantOut.shape.limits,
+    usage: tenantOut.shape.usage.describe('Of all spaces together, also of those that are being removed.'),
+    items: z.array(spaceOut.pick({ id: true, name: true, quota: true, usage: true, removing: true })),
+    nextCursor: z.string().nullable().describe('Cursor of the next page of spaces; null on the last one.'),
+  })
+  .meta({ id: 'TenantUsage' });
