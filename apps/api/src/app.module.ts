@@ -23,6 +23,7 @@ import { SpacesModule } from './spaces/spaces.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
 import { TransfersModule } from './transfers/transfers.module.js';
 import { UsageModule } from './usage/usage.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 @Module({})
 export class AppModule {
@@ -51,6 +52,7 @@ export class AppModule {
         EventsModule,
         SessionsModule,
         AuditModule,
+        WebhooksModule,
         HealthModule,
         DocsModule,
       ],

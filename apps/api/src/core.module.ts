@@ -12,6 +12,8 @@ import {
   SpaceRepository,
   TenantRepository,
   TransferLogRepository,
+  WebhookDeliveryRepository,
+  WebhookEndpointRepository,
 } from '@quayside/database';
 import { createMetrics } from '@quayside/observability';
 import { PasswordHasher } from '@quayside/passwords';
@@ -34,6 +36,8 @@ const REPOSITORIES = [
   SpaceRepository,
   TenantRepository,
   TransferLogRepository,
+  WebhookDeliveryRepository,
+  WebhookEndpointRepository,
 ];
 
 /** What every feature needs: settings, repositories, the change log, passwords, metrics. */

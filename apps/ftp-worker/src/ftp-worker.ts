@@ -25,6 +25,7 @@ import { type CertificatePair, readCertificatePair, watchCertificatePair } from 
 import { openListeners } from './listeners/listener-sockets.js';
 import { TenantHosts } from './listeners/tenant-hosts.js';
 import { QuotaLeases } from './quota/quota-leases.js';
+import { PartialSweep } from './upkeep/partial-sweep.js';
 import { Changes } from './sessions/changes.js';
 import { Heartbeat, LEASE_TTL_MS } from './sessions/heartbeat.js';
 import { LiveGrants } from './sessions/live-grants.js';
@@ -35,6 +36,8 @@ import { SpaceRemoval } from './upkeep/space-removal.js';
 import { WorkerJournal } from './worker-journal.js';
 
 const VERSION = '0.1.0';
+/** What this worker has recorded is given this long to reach the ledger before an upload is refused. */
+const SETTLE_MS = 500;
 
 /** One FTP worker process: the engine, and the adapters that bind its ports to database, storage and spool. */
 @Injectable()
@@ -50,6 +53,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly changes: Changes;
   private readonly notifications: Notifications;
   private readonly heartbeat: Heartbeat;
+  private readonly partials: PartialSweep;
+  private readonly leases: QuotaLeases;
   private unwatch: () => void = () => undefined;
 
   constructor(
@@ -78,7 +83,13 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     });
     const accounts = new AccountDirectory({ records: logins });
     const hosts = new TenantHosts(new TenantDirectoryRepository(database));
-    const leases = new QuotaLeases({ ledger, workerId: this.id, log, leaseTtlMs: LEASE_TTL_MS });
+    const leases = (this.leases = new QuotaLeases({
+      ledger,
+      workerId: this.id,
+      log,
+      leaseTtlMs: LEASE_TTL_MS,
+      settle: () => this.events.settle(SETTLE_MS),
+    }));
     const grants = new LiveGrants(logins, () => this.engine, log);
     const hasher = new PasswordHasher({ cost: config.bcryptCost });
     const verified = new VerifiedPasswords();
@@ -132,6 +143,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       grants,
       endSession: (id, end) => void this.engine.endSession(id, end),
     });
+    this.partials = new PartialSweep({ ledger, backendFor: (space) => this.backends.backendFor(space), log });
     this.notifications = new Notifications({
       url,
       applicationName: 'quayside ftp-worker notifications',
@@ -158,6 +170,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.engine.start();
     this.changes.start();
     this.heartbeat.start();
+    // One process of the node is enough.
+    if (this.place.slot === 0) this.partials.start();
     this.watchCertificate();
     this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
   }
@@ -166,6 +180,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     this.unwatch();
     await this.engine.drain(this.config.ftp.drainTimeoutMs);
     this.changes.stop();
+    this.leases.stop();
+    await this.partials.stop();
     await this.heartbeat.stop();
     await this.credentials.stop();
     await this.directory.stop();

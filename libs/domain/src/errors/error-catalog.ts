@@ -105,6 +105,14 @@ export const ERROR_CATALOG = {
     ftp: 421,
     retryable: true,
   },
+  'webhook.not-found': { title: 'There is no such webhook', http: 404, ftp: null, retryable: false },
+  'webhook.delivery-not-found': { title: 'There is no such delivery', http: 404, ftp: null, retryable: false },
+  'webhook.limit-reached': {
+    title: 'The tenant has as many webhooks as it may have',
+    http: 409,
+    ftp: null,
+    retryable: false,
+  },
   'version.conflict': {
     title: 'The resource was changed meanwhile; read it again',
     http: 412,
