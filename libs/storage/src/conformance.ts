@@ -375,6 +375,23 @@ export function describeStorageBackend(name: string, make: () => Promise<Backend
         expect(await partialCount()).toBe(0);
       });
 
+      it('keeps even an empty upload where older bytes have the name, so that no resume appends to them', async () => {
+        await put('/file', 'old content');
+        const upload = target('/file');
+        const writer = await backend.openWrite(upload, REPLACE);
+        await writer.abandon({ keep: true });
+        expect(await backend.partial(p('/file'), ALICE)).toMatchObject({ bytes: 0, transferId: upload.transferId });
+        const resumed = await backend.openWrite(target('/file'), { mode: 'staged', intent: 'append', start: 0 });
+        expect(resumed.startBytes).toBe(0);
+        await resumed.abandon({ keep: false });
+        expect(await content('/file')).toBe('old content');
+
+        await keepPartial('/other', 'older');
+        const other = await backend.openWrite(target('/other'), REPLACE);
+        await other.abandon({ keep: true });
+        expect((await backend.partial(p('/other'), ALICE))?.bytes).toBe(0);
+      });
+
       it('lists partials by directory and account, and all of them', async () => {
         await backend.makeDirectory(p('/a'));
         await keepPartial('/one', '1');

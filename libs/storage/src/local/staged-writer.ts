@@ -126,7 +126,7 @@ export class StagedWriter implements StorageWriter {
     this.#state = 'abandoned';
     let keptBytes = 0;
     try {
-      if (keep && this.bytes > 0) {
+      if (keep && (this.bytes > 0 || shadowsOlder(this.#space, this.#staging, this.#target))) {
         this.#file.trim();
         keptBytes = fstatSync(this.#file.fd).size;
         this.#staging.keep(this.#target, this.#upload);
@@ -295,4 +295,12 @@ async function copyBytes(source: number, target: number, bytes: number): Promise
     if (bytesRead === 0) throw new DomainError('restart.beyond-end');
     await file.write([buffer.subarray(0, bytesRead)]);
   }
+}
+
+/**
+ * Whether a name has older bytes that a client could take for those of its cut upload. Then even an empty partial is
+ * kept: SIZE says 0, and a resume does not append the new file to the old one.
+ */
+export function shadowsOlder(space: LocalSpace, staging: StagingArea, { path, accountId }: UploadTarget): boolean {
+  return space.files.facts(systemPath(path))?.kind === 'file' || staging.partial(path, accountId) !== null;
 }

@@ -3,6 +3,7 @@ import { O_PATH } from '@quayside/native';
 import type { Recovery, UploadTarget } from '../storage-backend.js';
 import type { DirectNote } from './direct-writer.js';
 import { type LocalSpace, systemPath } from './local-space.js';
+import { shadowsOlder } from './staged-writer.js';
 import type { StagingArea } from './staging-area.js';
 import { isObject, parseToken, type StagedToken } from './upload-token.js';
 
@@ -25,10 +26,10 @@ export function recoverUpload(
   }
   const inPlace = parsed === null ? recoverDirect(space, staging, target) : null;
   if (inPlace !== null) return inPlace;
-  return parsed === null ? keepUpload(staging, target) : recoverSealed(staging, target, parsed);
+  return parsed === null ? keepUpload(space, staging, target) : recoverSealed(space, staging, target, parsed);
 }
 
-function recoverSealed(staging: StagingArea, target: UploadTarget, token: StagedToken): Recovery {
+function recoverSealed(space: LocalSpace, staging: StagingArea, target: UploadTarget, token: StagedToken): Recovery {
   const upload = staging.uploadName(target);
   const old = upload.replace(/\.up$/, '.old');
   const { folder } = staging;
@@ -54,7 +55,7 @@ function recoverSealed(staging: StagingArea, target: UploadTarget, token: Staged
   if (staged !== null && !holdsObject(upload)) return published(upload, staged.size);
   if (staged !== null) {
     folder.unlink(old);
-    return keepUpload(staging, target);
+    return keepUpload(space, staging, target);
   }
   const replaced = folder.facts(old);
   if (replaced !== null) return published(old, replaced.size);
@@ -66,7 +67,7 @@ function recoverSealed(staging: StagingArea, target: UploadTarget, token: Staged
 }
 
 /** The staged bytes become the account's partial. */
-function keepUpload(staging: StagingArea, target: UploadTarget): Recovery {
+function keepUpload(space: LocalSpace, staging: StagingArea, target: UploadTarget): Recovery {
   const upload = staging.uploadName(target);
   const facts = staging.folder.facts(upload);
   if (facts === null) {
@@ -74,7 +75,7 @@ function keepUpload(staging: StagingArea, target: UploadTarget): Recovery {
     const kept = staging.partial(target.path, target.accountId);
     return { published: false, keptBytes: kept?.transferId === target.transferId ? kept.bytes : 0, inPlace: null };
   }
-  if (facts.size > 0) staging.keep(target, upload);
+  if (facts.size > 0 || shadowsOlder(space, staging, target)) staging.keep(target, upload);
   else {
     staging.folder.unlink(upload);
     staging.dropSidecar(target);

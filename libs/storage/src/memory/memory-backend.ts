@@ -249,6 +249,11 @@ export class MemoryBackend implements StorageBackend {
     this.store.locks.set(path, { transferId: target.transferId, replacedBytes });
   }
 
+  /** Whether a cut upload without bytes is kept all the same: see the local backend. */
+  shadowsOlder({ path, accountId }: UploadTarget): boolean {
+    return this.find(path)?.kind === 'file' || this.store.partials.has(this.key(path, accountId));
+  }
+
   unlock(path: VirtualPath, transferId: string): void {
     const full = this.#spacePath(path);
     if (this.store.locks.get(full)?.transferId === transferId) this.store.locks.delete(full);
@@ -261,7 +266,9 @@ export class MemoryBackend implements StorageBackend {
 
   #keepUpload(target: UploadTarget, file: MemoryFile | null): Recovery {
     this.store.uploads.delete(target.transferId);
-    if (file === null || file.size === 0) return { published: false, keptBytes: 0, inPlace: null };
+    if (file === null || (file.size === 0 && !this.shadowsOlder(target))) {
+      return { published: false, keptBytes: 0, inPlace: null };
+    }
     this.keep(target, file);
     return { published: false, keptBytes: file.size, inPlace: null };
   }

@@ -102,7 +102,8 @@ export class MemoryWriter implements StorageWriter {
 
   #abandonStaged(keep: boolean): Abandoned {
     this.#backend.store.uploads.delete(this.#target.transferId);
-    if (!keep || this.bytes === 0) return { keptBytes: 0, inPlace: null };
+    if (!keep || (this.bytes === 0 && !this.#backend.shadowsOlder(this.#target)))
+      return { keptBytes: 0, inPlace: null };
     this.#backend.keep(this.#target, this.#file);
     return { keptBytes: this.bytes, inPlace: null };
   }
