@@ -38,6 +38,8 @@ import { WorkerJournal } from './worker-journal.js';
 const VERSION = '0.1.0';
 /** What this worker has recorded is given this long to reach the ledger before an upload is refused. */
 const SETTLE_MS = 500;
+/** The same for what an earlier process of the slot had recorded. */
+const PREDECESSORS_MS = 30_000;
 
 /** One FTP worker process: the engine, and the adapters that bind its ports to database, storage and spool. */
 @Injectable()
@@ -55,6 +57,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly heartbeat: Heartbeat;
   private readonly partials: PartialSweep;
   private readonly leases: QuotaLeases;
+  private readonly ledger: QuotaLedgerRepository;
+  private predecessors: string[] = [];
   private unwatch: () => void = () => undefined;
 
   constructor(
@@ -65,7 +69,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(CERTIFICATE) certificate: CertificatePair | null,
   ) {
     const url = database.options.url;
-    const ledger = new QuotaLedgerRepository(database);
+    const ledger = (this.ledger = new QuotaLedgerRepository(database));
     const logins = new LoginRepository(database);
     this.nodes = new NodesRepository(database);
     this.backends = new SpaceBackends(config.storage.root);
@@ -173,6 +177,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     // One process of the node is enough.
     if (this.place.slot === 0) this.partials.start();
     this.watchCertificate();
+    void this.endLeasesOfPredecessors();
     this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
   }
 
@@ -203,7 +208,23 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       ports: { ftp: ftp.port, ftps: ftp.implicitTlsPort, passive: passiveShare(ftp.passivePorts, this.place) },
     };
     await this.nodes.registerWorker(worker);
-    for (const dead of await this.nodes.predecessors(worker)) await this.nodes.removeWorker(dead);
+    this.predecessors = await this.nodes.predecessors(worker);
+    for (const dead of this.predecessors) await this.nodes.removeWorker(dead);
+  }
+
+  /**
+   * What earlier processes of the slot left has been recovered; once it is in the ledger too, nothing of theirs needs a
+   * lease any more, and waiting for the leases to expire would keep bytes from customers.
+   */
+  private async endLeasesOfPredecessors(): Promise<void> {
+    const dead = this.predecessors.splice(0);
+    if (dead.length === 0 || !(await this.events.settle(PREDECESSORS_MS))) return;
+    try {
+      for (const id of dead) await this.ledger.expireWorker(id);
+      await this.ledger.sweep();
+    } catch (error) {
+      this.log.warn('leases of an earlier process end only with their time', { error: String(error) });
+    }
   }
 
   private watchCertificate(): void {

@@ -133,7 +133,7 @@ export class QuotaLeases implements QuotaGate {
   /** A client that was told 552 and sends the same file again and again is stopped before it sends. */
   private async throwIfHeldBack(ask: QuotaAsk): Promise<void> {
     const { grant, mount, path, replacesBytes, partialBytes } = ask;
-    if (!this.breaker.remembers(grant.accountId, path)) return;
+    if (!this.breaker.suspects(grant.accountId, path)) return;
     const isHeldBack = async (): Promise<boolean> => {
       const { bytes } = await this.ledger.remaining(grant.tenantId, mount.spaceId);
       const available = bytes === null ? null : bytes + replacesBytes + partialBytes;

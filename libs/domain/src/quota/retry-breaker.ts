@@ -1,5 +1,10 @@
 /** How long a client that met the quota is kept from trying the same upload again while nothing has changed. */
 export const RETRY_HOLD_MS = 10 * 60_000;
+/**
+ * From this many refusals in a row on, a client is taken for one that retries for ever. A person who meets the quota and
+ * comes back at once with a smaller file must get through.
+ */
+const PATIENCE = 3;
 /** Uploads remembered per worker; the one that met the quota longest ago is forgotten first. */
 const MAX_REMEMBERED = 10_000;
 
@@ -8,6 +13,10 @@ export interface QuotaRefusal {
   readonly atMs: number;
   /** Bytes that were known to be needed: declared, or received and one more. */
   readonly neededBytes: number;
+}
+
+interface Remembered extends QuotaRefusal {
+  readonly times: number;
 }
 
 /**
@@ -21,7 +30,7 @@ export function holdsBack(last: QuotaRefusal, availableBytes: number | null, now
 
 /** Cuts off clients that retry for ever after 552. Keyed by account and path. */
 export class RetryBreaker {
-  readonly #refusals = new Map<string, QuotaRefusal>();
+  readonly #refusals = new Map<string, Remembered>();
 
   /** An upload ended in 552. */
   quotaMet(accountId: string, path: string, refusal: QuotaRefusal): void {
@@ -30,20 +39,20 @@ export class RetryBreaker {
     this.#refusals.delete(key);
     // Stopped earlier than last time, the file is as big as it was.
     const neededBytes = Math.max(refusal.neededBytes, before?.neededBytes ?? 0);
-    this.#refusals.set(key, { atMs: refusal.atMs, neededBytes });
+    this.#refusals.set(key, { atMs: refusal.atMs, neededBytes, times: (before?.times ?? 0) + 1 });
     if (this.#refusals.size > MAX_REMEMBERED) this.#refusals.delete(this.#refusals.keys().next().value!);
   }
 
-  /** Whether the last upload there ended in 552, so that `refuses` needs to know what is available. */
-  remembers(accountId: string, path: string): boolean {
-    return this.#refusals.has(keyOf(accountId, path));
+  /** Whether uploads there have met the quota so often that `refuses` needs to know what is available. */
+  suspects(accountId: string, path: string): boolean {
+    return (this.#refusals.get(keyOf(accountId, path))?.times ?? 0) >= PATIENCE;
   }
 
   /** Whether to answer 552 at once. A refusal here is no new attempt: the ten minutes go on running. */
   refuses(accountId: string, path: string, availableBytes: number | null, nowMs: number): boolean {
     const key = keyOf(accountId, path);
     const last = this.#refusals.get(key);
-    if (last === undefined) return false;
+    if (last === undefined || last.times < PATIENCE) return false;
     if (holdsBack(last, availableBytes, nowMs)) return true;
     this.#refusals.delete(key);
     return false;
