@@ -82,6 +82,8 @@ export class RecordingJournal implements Journal {
   readonly entries: JournalEntry[] = [];
   /** Make `beginUpload` and `beginRemoval` refuse, as a full spool does. */
   full = false;
+  /** Runs before the failure of an upload is on record. */
+  onUploadFailed: () => Promise<void> = async () => {};
 
   beginUpload(_session: SessionFacts, _grant: SessionGrant, upload: UploadBegin) {
     this.#refuseWhenFull();
@@ -95,6 +97,7 @@ export class RecordingJournal implements Journal {
         this.entries.push({ kind: 'upload.committed', facts, delta });
       },
       failed: async (facts: TransferFacts) => {
+        await this.onUploadFailed();
         this.entries.push({ kind: 'upload.failed', facts });
       },
     };

@@ -63,14 +63,51 @@ describe('the quota of uploads', () => {
     expect((await client.reply()).code).toBe(426);
   };
 
-  it('gets back the reservation of a partial that a fresh STOR replaces or a DELE drops', async () => {
-    for (const again of ['put', 'DELE']) {
-      await partialOf('a', 'half a file');
-      if (again === 'put') expect((await put('a', 'whole')).code).toBe(226);
-      else await client.expect('DELE a', 250);
-    }
-    expect(fixture.ports.quota.droppedPartials).toHaveLength(2);
-    expect(fixture.ports.quota.asks.map(({ partialTransferId }) => partialTransferId)).toEqual([null, null, null]);
+  const leftOver = async (): Promise<string> => {
+    const [failed] = fixture.ports.journal.of('upload.failed').slice(-1);
+    return failed!.facts.transferId;
+  };
+
+  it('moves the reservation of a partial to the fresh STOR that starts it over', async () => {
+    await partialOf('a', 'half a file');
+    const partial = await leftOver();
+    expect((await put('a', 'whole')).code).toBe(226);
+    const { asks, droppedPartials } = fixture.ports.quota;
+    expect(asks.at(-1)).toMatchObject({ partialTransferId: partial, partialBytes: 11, startBytes: 0 });
+    expect(droppedPartials).toEqual([]);
+    expect(await stored('a')).toBe('whole');
+  });
+
+  it('leaves a partial and its reservation where the fresh STOR is refused', async () => {
+    await partialOf('a', 'half a file');
+    fixture.ports.journal.full = true;
+    const data = await client.passive();
+    expect((await client.command('STOR a')).code).toBe(451);
+    data.destroy();
+    expect(fixture.ports.quota.released).toEqual([11, 11]);
+    expect((await client.expect('SIZE a', 213)).text).toBe('213 11\r\n');
+  });
+
+  it('gets back the reservation of a partial that DELE drops, or that another session of the account had kept', async () => {
+    await partialOf('a', 'half a file');
+    const first = await leftOver();
+    await client.expect('DELE a', 250);
+    expect(fixture.ports.quota.droppedPartials).toEqual([first]);
+
+    const slow = await client.passive();
+    await client.expect('STOR a', 150);
+    const other = await fixture.login();
+    await other.expect('TYPE I', 200);
+    const data = await other.passive();
+    await other.expect('STOR a', 150);
+    data.write('another half');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    data.resetAndDestroy();
+    expect((await other.reply()).code).toBe(426);
+    const second = await leftOver();
+    slow.end('whole');
+    expect((await client.reply()).code).toBe(226);
+    expect(fixture.ports.quota.droppedPartials).toEqual([first, second]);
   });
 
   it('is asked again where the file that is replaced went away meanwhile', async () => {
@@ -86,6 +123,26 @@ describe('the quota of uploads', () => {
     expect((await client.reply()).code).toBe(552);
     expect(await stored('a')).toBeNull();
     expect(journal.of('upload.failed').at(-1)?.facts.reason).toBe('QUOTA');
+  });
+});
+
+describe('a sealed upload that is not published', () => {
+  it('has its failure on record before its bytes go, so that a crash in between cannot make it a success', async () => {
+    const { journal, quota } = fixture.ports;
+    quota.growthLimit = 5;
+    // What recovery would find if the process died while the failure is being recorded.
+    let found: unknown = null;
+    journal.onUploadFailed = async () => {
+      const backend = [...fixture.ports.backends.values()][0]!;
+      const { accountId } = fixture.ports.accounts.get('bob')!.grant;
+      found = await backend.partial('/a' as VirtualPath, accountId);
+    };
+    expect((await put('a', 'twelve bytes')).code).toBe(552);
+    expect(journal.of('upload.intended')).toHaveLength(1);
+    expect(found).toMatchObject({ bytes: 12 });
+    expect(journal.of('upload.failed')[0]!.facts).toMatchObject({ reason: 'QUOTA', keptBytes: 0 });
+    await client.expect('SIZE a', 550);
+    expect(quota.released).toEqual([0]);
   });
 });
 

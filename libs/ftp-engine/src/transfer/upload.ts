@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DomainError, newId, type VirtualPath } from '@quayside/domain';
-import type { Entry, OpenWriteOptions, StorageWriter } from '@quayside/storage';
+import type { Entry, OpenWriteOptions, StagedPartial, StorageWriter } from '@quayside/storage';
 import type { CommandContext } from '../commands/define-command.js';
 import { type Reply, reply } from '../control/reply.js';
 import type { UploadPlace } from '../filesystem/account-file-system.js';
@@ -48,7 +48,6 @@ export async function upload(context: CommandContext, request: UploadRequest): P
   if (request.start > 0 && session.type === 'A') throw asciiRestart();
   const place = await fs.planUpload(request.path, verb, changeOf(request));
   const begun: Begun = { transferId: newId(), verb, path: request.path, startedAtMs: context.now() };
-  if (request.intent === 'replace') await startOver(session, place);
   const lease = await openQuota(context, request, place, declared, begun);
   let record: UploadRecord;
   try {
@@ -73,6 +72,9 @@ class UploadRun {
   #stream: UploadStream | null = null;
   #data: DataConnection | null = null;
   #sha256: string | null = null;
+  /** The earlier attempt that this upload starts over, or continues, is no longer there as it was. */
+  #partialUsed = false;
+  #intended = false;
   #published = false;
 
   constructor(
@@ -110,11 +112,17 @@ class UploadRun {
     }
   }
 
-  #openWriter(): Promise<StorageWriter> {
+  async #openWriter(): Promise<StorageWriter> {
     const { place, request, session, begun } = this;
+    const { accountId, policy } = session.grant!;
+    if (request.intent === 'replace' && place.partial !== null) {
+      // A fresh STOR starts over: the staged bytes of the earlier attempt go first, their reservation is ours already.
+      await place.backend.dropPartial(place.backendPath, accountId);
+      this.#partialUsed = true;
+    }
     return place.backend.openWrite(
-      { path: place.backendPath, accountId: session.grant!.accountId, transferId: begun.transferId },
-      { mode: session.grant!.policy.uploads.mode, intent: request.intent, start: request.start },
+      { path: place.backendPath, accountId, transferId: begun.transferId },
+      { mode: policy.uploads.mode, intent: request.intent, start: request.start },
     );
   }
 
@@ -186,6 +194,7 @@ class UploadRun {
     await writer.seal({ sync });
     this.#throwIfControlIsGone();
     const facts = this.#facts('completed', null, 0);
+    this.#intended = true;
     await record.intend({ token: writer.token, facts, sync });
     this.#throwIfControlIsGone();
     await this.#coverWhatIsReplaced(writer);
@@ -194,13 +203,25 @@ class UploadRun {
     this.#published = true;
     await record.committed(facts, deltaOf(this.place, writer.bytes, published.replacedBytes));
     this.lease.settled();
-    await writer.finish();
+    await this.#finish(writer);
     session.transfers++;
     const parts = ['Transfer complete', `${facts.bytes} bytes`];
     if (writer.startBytes > 0) parts.push(`file ${writer.bytes} bytes`);
     if (this.#sha256 !== null) parts.push(`sha256=${this.#sha256}`);
     if (request.announce !== null) parts.push(`FILE: ${request.announce}`);
     return reply(226, parts.join('; '));
+  }
+
+  /** What another session of the account had kept at this path meanwhile goes too, and its reservation with it. */
+  async #finish(writer: StorageWriter): Promise<void> {
+    const { place, session } = this;
+    const { accountId, policy } = session.grant!;
+    const older =
+      policy.uploads.mode === 'direct'
+        ? null
+        : await place.backend.partial(place.backendPath, accountId).catch(() => null);
+    await writer.finish();
+    if (older !== null) await session.engine.ports.quota.dropped(older.transferId);
   }
 
   /**
@@ -225,7 +246,10 @@ class UploadRun {
     this.#data?.socket.destroy();
     // The bytes are in place and the intent is on disk: recovery settles both, so neither may be taken back here.
     if (this.#published) return failure;
-    const left = await this.#writer?.abandon({ keep: failure.resumable });
+    const discard = this.#intended && !failure.resumable && this.#isStaged;
+    // Recovery takes a sealed upload of which nothing is left for a published one. So once the intent is on disk the
+    // bytes stay until the failure is there as well.
+    const left = await this.#writer?.abandon({ keep: failure.resumable || discard });
     if (left?.inPlace !== null && left?.inPlace !== undefined) {
       // Upload mode `direct`: the tree has changed although the upload failed, and the ledger must count it.
       const { bytes, replacedBytes } = left.inPlace;
@@ -234,6 +258,10 @@ class UploadRun {
         deltaOf(this.place, bytes, replacedBytes),
       );
       this.lease.settled();
+    } else if (discard) {
+      await this.record.failed(this.#facts(failure.outcome, failure.reason, 0), null);
+      await this.#dropKept();
+      await this.lease.release(0);
     } else {
       const kept = await this.#keep(left?.keptBytes ?? 0);
       await this.record.failed(this.#facts(failure.outcome, failure.reason, kept), null);
@@ -242,18 +270,28 @@ class UploadRun {
     return failure;
   }
 
+  get #isStaged(): boolean {
+    return this.session.grant!.policy.uploads.mode === 'staged';
+  }
+
   /** What is kept stays reserved; where the quota has no room for it, it goes. Resolves to the bytes that are kept. */
   async #keep(bytes: number): Promise<number> {
     const { lease, place, request, session } = this;
     if (this.#writer === null) {
-      await giveBack(lease, request, place);
-      return continuedBytes(request, place);
+      if (!this.#partialUsed) return giveBack(lease, request, place);
+      await lease.release(0);
+      return 0;
     }
     const covered = await lease.release(bytes);
     if (covered >= bytes) return bytes;
-    await place.backend.dropPartial(place.backendPath, session.grant!.accountId).catch(() => false);
+    await this.#dropKept();
     await session.engine.ports.quota.dropped(this.begun.transferId);
     return 0;
+  }
+
+  async #dropKept(): Promise<void> {
+    const { place, session } = this;
+    await place.backend.dropPartial(place.backendPath, session.grant!.accountId).catch(() => false);
   }
 
   #report(failure: TransferFailure): void {
@@ -325,8 +363,8 @@ async function openQuota(
       replacesBytes: place.committed?.size ?? 0,
       newFile: place.committed === null,
       startBytes,
-      partialTransferId: continues(request, place) ? place.partial!.transferId : null,
-      partialBytes: continuedBytes(request, place),
+      partialTransferId: partialOf(request, place)?.transferId ?? null,
+      partialBytes: partialOf(request, place)?.bytes ?? 0,
       declaredBytes: declared,
       signal: context.signal,
     });
@@ -348,25 +386,20 @@ async function openQuota(
   }
 }
 
-/** Whether the upload goes on with the account's own kept partial. */
-function continues(request: UploadRequest, place: UploadPlace): boolean {
-  return place.partial !== null && (request.intent === 'resume' || request.intent === 'append');
+/**
+ * The account's own kept partial that the upload continues or, without REST, starts over: its reservation moves to the
+ * upload in the same step that asks for more, so that nobody can take the room in between.
+ */
+function partialOf(request: UploadRequest, place: UploadPlace): StagedPartial | null {
+  return request.intent === 'create' ? null : place.partial;
 }
 
-function continuedBytes(request: UploadRequest, place: UploadPlace): number {
-  return continues(request, place) ? place.partial!.bytes : 0;
-}
-
-/** Nothing was touched: the lease goes back to the partial that it was taken from, or goes. */
-async function giveBack(lease: QuotaLease, request: UploadRequest, place: UploadPlace): Promise<void> {
-  if (continues(request, place)) await lease.release(place.partial!.bytes, place.partial!.transferId);
-  else await lease.release(0);
-}
-
-/** A fresh STOR starts over: the staged bytes of an earlier attempt make room, on the disk and in the quota, first. */
-async function startOver({ grant, engine }: Session, { backend, backendPath, partial }: UploadPlace): Promise<void> {
-  if (partial === null || !(await backend.dropPartial(backendPath, grant!.accountId))) return;
-  await engine.ports.quota.dropped(partial.transferId);
+/** Nothing was touched: the lease goes back to the partial that it was taken from (resolves to its bytes), or goes. */
+async function giveBack(lease: QuotaLease, request: UploadRequest, place: UploadPlace): Promise<number> {
+  const partial = partialOf(request, place);
+  if (partial === null) await lease.release(0);
+  else await lease.release(partial.bytes, partial.transferId);
+  return partial?.bytes ?? 0;
 }
 
 /** Bytes of the file at the name; null where it is free or holds no file (which the publish then says). */
