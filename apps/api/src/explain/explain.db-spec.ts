@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi, type TenantFixture } from '../testing/api-fixture.js';
+
+let api: ApiFixture;
+let acme: TenantFixture;
+let platformPolicy: string;
+let tenantPolicy: string;
+let accountPolicy: string;
+const ACCOUNT = '/v1/tenants/acme/accounts/web';
+
+beforeAll(async () => {
+  api = await startApi();
+  acme = await aTenant(api, 'acme');
+  const make = async (path: string, body: object): Promise<string> => (await api.call('POST', path, { body })).body.id;
+  platformPolicy = await make('/v1/policies', {
+    name: 'house',
+    isPlatformDefault: true,
+    rules: { names: { deny: ['*.exe'] }, addresses: { deny: ['198.51.100.0/24'] } },
+  });
+  tenantPolicy = await make('/v1/tenants/acme/policies', {
+    name: 'tenant',
+    rules: {
+      paths: [{ path: '/locked/**', deny: ['delete'] }],
+      times: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '18:00', timeZone: 'Europe/Berlin' }],
+    },
+  });
+  accountPolicy = await make('/v1/tenants/acme/policies', {
+    name: 'account',
+    rules: { protocols: { tls: 'required' } },
+  });
+  await api.call('PATCH', '/v1/tenants/acme', { body: { policy: tenantPolicy } });
+  await api.call('POST', '/v1/tenants/acme/accounts', { body: { username: 'web', policy: accountPolicy } });
+  await api.call('POST', `${ACCOUNT}/credentials`, {
+    body: { label: 'Reader', readOnly: true, pathPrefix: '/docs', addresses: ['192.0.2.0/24'] },
+  });
+}, START_TIMEOUT_MS);
+afterAll(() => api.stop());
+
+const WEDNESDAY_NOON = '2026-07-01T12:00:00+02:00';
+
+async function explain(body: object): Promise<unknown> {
+  const visit = { address: '192.0.2.7', protocol: 'ftps', at: WEDNESDAY_NOON };
+  const answer = await api.call('POST', `${ACCOUNT}/explain`, { key: acme.viewer, body: { ...visit, ...body } });
+  expect(answer.status).toBe(200);
+  return answer.body;
+}
+
+describe('explain', () => {
+  it('allows what nothing refuses, with the reply of the command', async () => {
+    expect(await explain({ operation: 'login' })).toEqual({
+      allowed: true,
+      code: null,
+      rule: null,
+      reply: { code: 230, text: 'Logged in' },
+    });
+    expect(await explain({ operation: 'mkdir', path: '/new' })).toMatchObject({ allowed: true, reply: { code: 257 } });
+  });
+
+  it('names the policy that decides, wherever it comes from', async () => {
+    expect(await explain({ operation: 'upload', path: '/a/b.EXE' })).toEqual({
+      allowed: false,
+      code: 'path.name-refused',
+      rule: { source: 'platform', policyId: platformPolicy, rule: expect.stringContaining('*.exe') },
+      reply: { code: 553, text: 'File name not allowed' },
+    });
+    expect(await explain({ operation: 'delete', path: '/locked/x/y' })).toMatchObject({
+      code: 'access.denied',
+      rule: { source: 'tenant', policyId: tenantPolicy, rule: 'deny delete at /locked/**' },
+      reply: { code: 550 },
+    });
+    expect(await explain({ operation: 'login', protocol: 'ftp' })).toMatchObject({
+      code: 'auth.tls-required',
+      rule: { source: 'account', policyId: accountPolicy },
+      reply: { code: 530, text: 'Login incorrect' },
+    });
+    expect(await explain({ operation: 'login', protocol: 'ftp', tls: true })).toMatchObject({ allowed: true });
+  });
+
+  it('asks about an address and an hour', async () => {
+    expect(await explain({ operation: 'list', path: '/', address: '198.51.100.9' })).toMatchObject({
+      code: 'access.address-refused',
+      rule: { source: 'platform' },
+      reply: { code: 530 },
+    });
+    expect(await explain({ operation: 'login', address: '::ffff:198.51.100.9' })).toMatchObject({ allowed: false });
+    expect(await explain({ operation: 'login', at: '2026-07-01T16:30:00Z' })).toMatchObject({
+      code: 'access.time-refused',
+      rule: { source: 'tenant', policyId: tenantPolicy },
+    });
+    expect(await explain({ operation: 'login', at: '2026-01-07T16:30:00Z' })).toMatchObject({ allowed: true });
+  });
+
+  it('asks about both ends of a rename, and about paths that cannot be', async () => {
+    const rename = { operation: 'rename', path: '/a.txt' };
+    expect(await explain({ ...rename, newPath: '/b.exe' })).toMatchObject({ code: 'path.name-refused' });
+    expect(await explain({ ...rename, newPath: '/b.txt' })).toMatchObject({ allowed: true, reply: { code: 250 } });
+    expect(await explain({ operation: 'upload', path: '/a\u0000b' })).toMatchObject({
+      code: 'path.name-refused',
+      rule: null,
+      reply: { code: 553 },
+    });
+    expect(await explain({ operation: 'delete', path: '/' })).toMatchObject({ rule: { source: 'mount' } });
+  });
+
+  it('holds the limits of a password against the request', async () => {
+    const reader = { credential: 'reader' };
+    expect(await explain({ ...reader, operation: 'download', path: '/docs/a' })).toMatchObject({ allowed: true });
+    for (const request of [
+      { operation: 'upload', path: '/docs/a' },
+      { operation: 'download', path: '/elsewhere' },
+      { operation: 'login', address: '203.0.113.1' },
+    ]) {
+      expect(await explain({ ...reader, ...request })).toMatchObject({
+        allowed: false,
+        rule: { source: 'credential' },
+      });
+    }
+    const unknown = await api.call('POST', `${ACCOUNT}/explain`, {
+      body: { operation: 'login', credential: 'nobody' },
+    });
+    expect([unknown.status, unknown.body.code]).toEqual([404, 'credential.not-found']);
+  });
+
+  it('follows status and text', async () => {
+    await api.call('PATCH', ACCOUNT, { body: { status: 'read_only', statusText: 'Quarter end' } });
+    expect(await explain({ operation: 'upload', path: '/x' })).toMatchObject({
+      code: 'access.denied',
+      rule: { source: 'status' },
+      reply: { code: 550, text: 'Quarter end' },
+    });
+    expect(await explain({ operation: 'download', path: '/x' })).toMatchObject({ allowed: true });
+    await api.call('PATCH', '/v1/tenants/acme', { body: { status: 'suspended', statusText: 'Unpaid' } });
+    expect(await explain({ operation: 'download', path: '/x' })).toMatchObject({
+      code: 'account.suspended',
+      reply: { code: 530, text: 'Unpaid' },
+    });
+    await api.call('POST', '/v1/tenants/acme/resume');
+    await api.call('POST', `${ACCOUNT}/resume`);
+    expect(await explain({ operation: 'upload', path: '/x' })).toMatchObject({ allowed: true });
+  });
+
+  it('refuses a question without sense, by field', async () => {
+    for (const [field, body] of [
+      ['operation', { operation: 'fly' }],
+      ['path', { operation: 'upload' }],
+      ['newPath', { operation: 'upload', path: '/', newPath: '/x' }],
+      ['tls', { operation: 'login', protocol: 'ftps', tls: false }],
+      ['address', { operation: 'login', address: '192.0.2.0/24' }],
+      ['at', { operation: 'login', at: 'yesterday' }],
+    ] as const) {
+      const answer = await api.call('POST', `${ACCOUNT}/explain`, { body });
+      expect([field, answer.status, answer.body.errors?.[0].field]).toEqual([field, 400, field]);
+    }
+  });
+});
