@@ -52,6 +52,9 @@ const stored = async (name: string): Promise<string | null> => {
   }
 };
 
+/** Transfer id of the upload that failed last. */
+const lastFailed = (): string => fixture.ports.journal.of('upload.failed').at(-1)!.facts.transferId;
+
 describe('the quota of uploads', () => {
   const partialOf = async (name: string, bytes: string): Promise<void> => {
     const data = await client.passive();
@@ -63,14 +66,9 @@ describe('the quota of uploads', () => {
     expect((await client.reply()).code).toBe(426);
   };
 
-  const leftOver = async (): Promise<string> => {
-    const [failed] = fixture.ports.journal.of('upload.failed').slice(-1);
-    return failed!.facts.transferId;
-  };
-
   it('moves the reservation of a partial to the fresh STOR that starts it over', async () => {
     await partialOf('a', 'half a file');
-    const partial = await leftOver();
+    const partial = lastFailed();
     expect((await put('a', 'whole')).code).toBe(226);
     const { asks, droppedPartials } = fixture.ports.quota;
     expect(asks.at(-1)).toMatchObject({ partialTransferId: partial, partialBytes: 11, startBytes: 0 });
@@ -90,7 +88,7 @@ describe('the quota of uploads', () => {
 
   it('gets back the reservation of a partial that DELE drops, or that another session of the account had kept', async () => {
     await partialOf('a', 'half a file');
-    const first = await leftOver();
+    const first = lastFailed();
     await client.expect('DELE a', 250);
     expect(fixture.ports.quota.droppedPartials).toEqual([first]);
 
@@ -104,7 +102,7 @@ describe('the quota of uploads', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     data.resetAndDestroy();
     expect((await other.reply()).code).toBe(426);
-    const second = await leftOver();
+    const second = lastFailed();
     slow.end('whole');
     expect((await client.reply()).code).toBe(226);
     expect(fixture.ports.quota.droppedPartials).toEqual([first, second]);
