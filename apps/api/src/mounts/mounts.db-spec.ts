@@ -202,7 +202,8 @@ describe('a mount', () => {
     const answers = await Promise.all(
       spaces.map((space) => api.call('POST', `${ACCOUNTS}/twice/mounts`, { body: { space, path: '/x' } })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409]);
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect(answers.filter(({ body }) => body.code === 'mount.path-taken')).toHaveLength(3);
     const both = await Promise.all(
       ['/y', '/z'].map((at) => api.call('POST', `${ACCOUNTS}/twice/mounts`, { body: { space: spaces[0], path: at } })),
     );

@@ -19,13 +19,15 @@ function aCredential(id: string, hash: string): LoginCredential {
   };
 }
 
+const ignore = (): void => undefined;
+const down = (): Promise<never> => Promise.reject(new Error('down'));
+
 function setUp(store: Partial<CredentialStore> = {}) {
   const hasher = new PasswordHasher({ cost: 4 });
   const verified = new VerifiedPasswords();
   const touched: CredentialUse[][] = [];
   const replaced: { id: string; oldHash: string; newHash: string }[] = [];
   const warnings: string[] = [];
-  const ignore = (): void => undefined;
   const upkeep = new CredentialUpkeep({
     store: {
       touch: (uses) => Promise.resolve(void touched.push([...uses])),
@@ -87,7 +89,6 @@ describe('CredentialUpkeep', () => {
   });
 
   it('logs what fails and goes on', async () => {
-    const down = (): Promise<never> => Promise.reject(new Error('down'));
     const { upkeep, warnings } = setUp({ touch: down, replaceHash: down });
     upkeep.used(aCredential('c1', IMPORTED), 'correct horse', '192.0.2.1');
     await upkeep.stop();

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId } from '@quayside/domain';
+import { previewOpenApi } from '../openapi.js';
+import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi, type TenantFixture } from '../testing/api-fixture.js';
+
+let api: ApiFixture;
+let acme: TenantFixture;
+/** By the last fixed part of a route: the id of such a resource of the other tenant. */
+const foreign: Record<string, string> = {};
+
+beforeAll(async () => {
+  api = await startApi();
+  acme = await aTenant(api, 'acme');
+  await aTenant(api, 'other');
+  await make('acme', 'accounts', { username: 'web' });
+  foreign['accounts'] = await make('other', 'accounts', { username: 'theirs' });
+  foreign['spaces'] = await make('other', 'spaces', { name: 'theirs' });
+  foreign['policies'] = await make('other', 'policies', { name: 'theirs' });
+  foreign['credentials'] = await make('other', 'accounts/theirs/credentials', { label: 'theirs' });
+  foreign['mounts'] = await make('other', 'accounts/theirs/mounts', { space: foreign['spaces'], path: '/x' });
+  foreign['api-keys'] = await make('other', 'api-keys', { name: 'theirs', role: 'tenant-viewer' });
+}, START_TIMEOUT_MS);
+afterAll(() => api.stop());
+
+async function make(tenant: string, path: string, body: object): Promise<string> {
+  const answer = await api.call('POST', `/v1/tenants/${tenant}/${path}`, { body });
+  expect([path, answer.status]).toEqual([path, 201]);
+  return answer.body.id;
+}
+
+/** Bodies that are valid, so that what is refused is the resource. */
+const BODIES: Record<string, object> = {
+  'POST accounts/{account}/credentials': { label: 'x' },
+  'POST accounts/{account}/explain': { operation: 'login' },
+  'POST policies/{id}/preview': { rules: {} },
+};
+
+describe('a tenant’s key, in its own tenant', () => {
+  it(
+    'gets for ids of another tenant’s resources exactly what it gets for ids that nobody has',
+    async () => {
+      const { paths } = await previewOpenApi();
+      const seen: string[] = [];
+      for (const [route, item] of Object.entries(paths)) {
+        const rest = route.replace(/^\/v1\/tenants\/{tenant}\//, '');
+        const kind = /([a-z-]+)\/{\w+}(?:\/[a-z-]+)?$/.exec(rest)?.[1];
+        if (rest === route || kind === undefined || foreign[kind] === undefined) continue;
+        for (const method of Object.keys(item).map((name) => name.toUpperCase())) {
+          const at = (id: string): string =>
+            `/v1/tenants/acme/${rest.replace(/{\w+}(?=(?:\/[a-z-]+)?$)/, id).replace('{account}', 'web')}`;
+          const space = { space: foreign['spaces'], path: '/y' };
+          const given = rest === 'accounts/{account}/mounts' ? space : BODIES[`${method} ${rest}`];
+          const body = method === 'GET' ? undefined : (given ?? {});
+          const theirs = await api.call(method, at(foreign[kind]), { key: acme.admin, body });
+          const nobodys = await api.call(method, at(newId()), { key: acme.admin, body });
+          expect([method, rest, theirs.status]).toEqual([method, rest, 404]);
+          expect(theirs.body).toEqual(nobodys.body);
+          expect([...theirs.headers.keys()]).toEqual([...nobodys.headers.keys()]);
+          seen.push(`${method} ${rest}`);
+        }
+      }
+      expect(seen).toEqual(
+        expect.arrayContaining([
+          'PATCH accounts/{account}',
+          'POST accounts/{account}/explain',
+          'GET accounts/{account}/credentials',
+          'PATCH accounts/{account}/credentials/{id}',
+          'DELETE accounts/{account}/mounts/{id}',
+          'PATCH policies/{id}',
+          'POST policies/{id}/preview',
+          'PATCH spaces/{id}',
+        ]),
+      );
+      const { body } = await api.call('GET', '/v1/tenants/other/accounts/theirs/mounts');
+      expect(body.items).toHaveLength(2);
+    },
+    START_TIMEOUT_MS,
+  );
+
+  it('cannot name them in a body either', async () => {
+    const { body: mounts } = await api.call('GET', '/v1/tenants/acme/accounts/web/mounts');
+    for (const [method, path, body, code] of [
+      ['POST', 'accounts', { username: 'x', space: foreign['spaces'] }, 'space.not-found'],
+      ['POST', 'accounts', { username: 'x', policy: foreign['policies'] }, 'policy.not-found'],
+      ['PATCH', 'accounts/web', { policy: foreign['policies'] }, 'policy.not-found'],
+      ['POST', 'accounts/web/mounts', { space: foreign['spaces'], path: '/y' }, 'space.not-found'],
+      ['PATCH', `accounts/web/mounts/${mounts.items[0].id}`, { space: foreign['spaces'] }, 'space.not-found'],
+      [
+        'POST',
+        'accounts/web/explain',
+        { operation: 'login', credential: foreign['credentials'] },
+        'credential.not-found',
+      ],
+    ] as const) {
+      const answer = await api.call(method, `/v1/tenants/acme/${path}`, { key: acme.admin, body });
+      expect([path, answer.status, answer.body.code]).toEqual([path, 404, code]);
+    }
+  });
+});
