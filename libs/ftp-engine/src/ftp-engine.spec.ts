@@ -123,6 +123,18 @@ describe('FtpEngine', () => {
     expect(await client.closed()).toBe('');
   });
 
+  it('ends sessions whose data connection stays unused past the stall deadline, not past the idle one', async () => {
+    fixture = await startEngine({ timeouts: { idle: 60, stall: 240 } });
+    const client = await fixture.login();
+    const data = await client.passive();
+    data.on('error', () => {});
+    const last = await client.reply();
+    expect(last).toMatchObject({ code: 421 });
+    expect(last.text).toContain('Data connection timed out.');
+    await fixture.ports.journal.until((journal) => journal.facts('session.closed').length === 1);
+    expect(fixture.ports.journal.facts('session.closed')[0]!.reason).toBe('data-connection-unused');
+  });
+
   it('does not count a slow transfer as idle', async () => {
     fixture = await startEngine({ timeouts: { idle: 100 } });
     const client = await fixture.login();

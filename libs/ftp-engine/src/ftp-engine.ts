@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { SessionGrant } from '@quayside/domain';
-import { newId } from '@quayside/domain';
+import { ERROR_CATALOG, newId } from '@quayside/domain';
 import { COMMANDS } from './commands/index.js';
 import { compileTable } from './control/command-table.js';
 import { ControlChannel } from './control/control-channel.js';
@@ -151,12 +151,19 @@ export class FtpEngine {
     return sessions.length;
   }
 
-  /** The rules of a session changed: it goes by the new ones from its next command on. */
+  /**
+   * The rules of a session changed: it goes by the new ones at once. A running transfer that they do not allow is stopped;
+   * rates, the file size cap and the quota hold it from its next bytes on.
+   */
   replaceGrant(sessionId: string, grant: SessionGrant): void {
     const session = this.#sessions.get(sessionId);
     if (session === null || session.grant === null) return;
     session.grant = grant;
     session.fs?.replaceGrant(grant);
+    const refusal = session.fs?.refusesLast() ?? null;
+    if (refusal === null) return;
+    const text = refusal.detail ?? ERROR_CATALOG[refusal.code].title;
+    this.#channels.get(sessionId)?.abortTransfer(`Transfer aborted: ${text}`);
   }
 
   /** For new connections; open ones keep theirs. Throws and changes nothing where the pair cannot be used. */
@@ -237,7 +244,7 @@ export class FtpEngine {
 
   /** A quarter of the shortest deadline, within a second. */
   #tickMs(): number {
-    const { login, idle, handshake, unread, close } = this.#options.timeouts;
-    return Math.max(20, Math.min(1000, Math.min(login, idle, handshake, unread, close) / 4));
+    const { login, idle, handshake, stall, unread, close } = this.#options.timeouts;
+    return Math.max(20, Math.min(1000, Math.min(login, idle, handshake, stall, unread, close) / 4));
   }
 }

@@ -4,7 +4,7 @@ import { defineCommand } from './define-command.js';
 const ACCEPTED = reply(234, 'AUTH accepted; start the TLS handshake.', 'secure');
 const UNKNOWN = reply(504, 'Unknown security mechanism; use AUTH TLS.');
 const NO_CERTIFICATE = reply(431, 'TLS is not configured on this server.');
-const ALREADY = reply(503, 'TLS is already active.');
+const ALREADY = reply(503, 'Already using TLS.');
 
 /** RFC 4217 §4 AUTH; `SSL` is an alias that older clients and curl send. Login and settings start over (§4.2). */
 export const auth = defineCommand({

@@ -195,6 +195,37 @@ describe('active mode', () => {
     await client.expect('STOR a', 425);
   });
 
+  it('connects before the transfer command, since clients listen before they send PORT', async () => {
+    const client = await start();
+    const { port, connection } = await listening();
+    await client.expect(`EPRT |1|127.0.0.1|${port}|`, 200);
+    const socket = await connection;
+    await client.expect('ABOR', 225);
+    await once(socket.resume(), 'close');
+  });
+
+  it('connects at the transfer command where nobody listened before', async () => {
+    const client = await start();
+    const first = createServer();
+    await new Promise<void>((resolve) => first.listen(0, '127.0.0.1', resolve));
+    const { port } = first.address() as AddressInfo;
+    await new Promise((resolve) => first.close(resolve));
+    await client.expect(`EPRT |1|127.0.0.1|${port}|`, 200);
+    // The refusal is back before the answer to the next command.
+    await client.expect('NOOP', 200);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = createServer((socket) => socket.end('late'));
+    servers.push(second);
+    await new Promise<void>((resolve) => second.listen(port, '127.0.0.1', resolve));
+    await client.expect('STOR a', 150);
+    expect((await client.reply()).code).toBe(226);
+  });
+
+  it('of the other address family is 522 with the family to use', async () => {
+    const client = await start();
+    expect((await client.expect('EPRT |2|::1|51201|', 522)).text).toContain('(1)');
+  });
+
   it('answers 425 when the client does not listen', async () => {
     const client = await start();
     const { port } = await listening();

@@ -1,5 +1,6 @@
 import { lines, reply } from '../control/reply.js';
 import { type CommandDefinition, defineCommand } from './define-command.js';
+import { siteHelp } from './site.js';
 
 const PER_LINE = 10;
 
@@ -13,6 +14,7 @@ export function defineHelp(table: () => readonly CommandDefinition[]): CommandDe
     flags: { no_auth: true },
     handler: ({ arg }) => {
       const wanted = arg.trim().toUpperCase();
+      if (wanted.startsWith('SITE ')) return siteHelp(wanted.slice(5));
       if (wanted === '') return lines(214, 'The following commands are recognized:', columns(namesOf(table())), 'End');
       const found = table().find((command) => command.directive === wanted || command.aliases?.includes(wanted));
       if (found === undefined) return reply(501, 'Unrecognized command.');

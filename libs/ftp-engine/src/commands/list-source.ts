@@ -32,6 +32,8 @@ export async function* listingOf(context: CommandContext, format: LineFormat): A
     yield* listPath(source, path, text, options, chosen);
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'path.not-found' || !isGlob(text)) throw error;
+    // A pattern would fill the control connection with what may be thousands of directories.
+    if (verb === 'STAT') throw new DomainError('path.not-found', { detail: 'Globbing not supported.' });
     yield* listGlob(source, text, chosen);
   }
 }

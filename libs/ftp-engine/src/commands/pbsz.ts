@@ -1,8 +1,8 @@
 import { reply } from '../control/reply.js';
 import { defineCommand } from './define-command.js';
 
-const ZERO = reply(200, 'PBSZ=0');
-const NO_TLS = reply(503, 'PBSZ needs TLS; send AUTH TLS first.');
+const ZERO = reply(200, 'PBSZ=0 successful.');
+const NO_TLS = reply(503, 'PBSZ not allowed on insecure control connection.');
 const SYNTAX = reply(501, 'Syntax: PBSZ <number>');
 
 /** RFC 4217 §9, RFC 2228 §3 PBSZ: only 0 makes sense with TLS, and any other size is answered with it. */

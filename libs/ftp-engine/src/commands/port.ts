@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { refusalOfTarget } from '../data/active-connection.js';
 import { type HostPort, parseExtendedAddress, parseHostPort, protocolOf } from '../data/address.js';
 import { ActiveChannel } from '../data/data-channel.js';
@@ -39,12 +40,20 @@ export const eprt = defineCommand({
     const refusal = refusalOfActive(session);
     if (refusal !== null) return refusal;
     const target = parseExtendedAddress(arg);
-    if (target === 'protocol') {
-      return reply(522, `Network protocol not supported, use (${protocolOf(session.remoteAddress)})`);
+    const own = protocolOf(session.remoteAddress);
+    if (target === 'protocol' || (/^\|[12]\|/.test(arg) && arg[1] !== String(own))) {
+      return reply(522, `Network protocol not supported, use (${own})`);
     }
-    return target === 'syntax' ? EPRT_SYNTAX : prepare(session, target);
+    if (target !== 'syntax') return prepare(session, target);
+    return namesNoAddress(arg) ? OTHER_ADDRESS : EPRT_SYNTAX;
   },
 });
+
+/** The form is right, and what stands for the IPv6 address is none, so that it cannot be the client's. */
+function namesNoAddress(arg: string): boolean {
+  const match = /^\|2\|([^|]*:[^|]*)\|\d{1,5}\|$/.exec(arg);
+  return match !== null && !isIPv6(match[1]!);
+}
 
 function refusalOfActive(session: Session): Reply | null {
   if (session.epsvAll) return AFTER_EPSV_ALL;

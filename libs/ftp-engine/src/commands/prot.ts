@@ -4,7 +4,7 @@ import { defineCommand } from './define-command.js';
 
 const PRIVATE = reply(200, 'Data connections are protected.');
 const CLEAR = reply(200, 'Data connections are not protected.');
-const NO_TLS = reply(503, 'PROT needs TLS; send AUTH TLS first.');
+const NO_TLS = reply(503, 'PROT not allowed on insecure control connection.');
 const NO_PBSZ = reply(503, 'Send PBSZ 0 first.');
 const NOT_WITH_TLS = reply(536, 'This protection level is not supported with TLS.');
 const UNKNOWN = reply(504, 'Unknown protection level.');

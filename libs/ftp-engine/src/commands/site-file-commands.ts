@@ -3,7 +3,8 @@ import { parseTimeVal } from '../listing/calendar.js';
 import type { SiteCommand } from './site.js';
 
 const ARGUMENT_MISSING = reply(501, 'Syntax error: command needs an argument.');
-const CHMOD_SYNTAX = reply(501, 'SITE CHMOD needs two arguments: an octal mode and a path.');
+const CHMOD_ARGUMENTS = reply(501, 'SITE CHMOD needs two arguments: an octal mode and a path.');
+const CHMOD_SYNTAX = reply(501, 'Invalid SITE CHMOD format; the mode has three or four octal digits.');
 const MODE_SET = reply(200, 'SITE CHMOD successful.');
 const UTIME_SYNTAX = reply(501, 'SITE UTIME needs a time (YYYYMMDDHHMMSS) and a path.');
 const TIME_SET = reply(200, 'SITE UTIME successful.');
@@ -14,7 +15,7 @@ const siteChmod: SiteCommand = {
   handler: async ({ session }, arg) => {
     if (arg === '') return ARGUMENT_MISSING;
     const match = /^0?([0-7]{3,4}) +(.+)$/s.exec(arg);
-    if (match === null) return CHMOD_SYNTAX;
+    if (match === null) return / ./.test(arg) ? CHMOD_SYNTAX : CHMOD_ARGUMENTS;
     // Set-id and sticky bits mean nothing here and are dropped.
     await session.fs!.setMode(session.fs!.resolve(match[2]!), Number.parseInt(match[1]!, 8) & 0o777, 'SITE CHMOD');
     return MODE_SET;

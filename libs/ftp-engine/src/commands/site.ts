@@ -14,15 +14,18 @@ export interface SiteCommand {
 
 const UNRECOGNIZED = reply(501, 'Unrecognized SITE command.');
 
-const siteHelp: SiteCommand = {
+const helpRow: SiteCommand = {
   name: 'HELP',
   syntax: 'HELP',
-  handler: (_context, arg) => {
-    if (arg === '') return listing();
-    const found = siteCommands().find(({ name }) => name === arg.toUpperCase());
-    return found === undefined ? UNRECOGNIZED : reply(214, `Syntax: SITE ${found.syntax}`);
-  },
+  handler: (_context, arg) => siteHelp(arg),
 };
+
+/** SITE HELP, and HELP SITE with a word after it. */
+export function siteHelp(arg: string): Reply {
+  if (arg === '') return listing();
+  const found = siteCommands().find(({ name }) => name === arg.toUpperCase());
+  return found === undefined ? UNRECOGNIZED : reply(214, `Syntax: SITE ${found.syntax}`);
+}
 
 function listing(): Reply {
   return lines(
@@ -35,7 +38,7 @@ function listing(): Reply {
 
 /** A function, since the modules of the rows import this one's types and may load first. */
 function siteCommands(): readonly SiteCommand[] {
-  return [siteHelp, siteQuota, ...SITE_FILE_COMMANDS];
+  return [helpRow, siteQuota, ...SITE_FILE_COMMANDS];
 }
 
 function unknown(name: string): Reply {

@@ -20,7 +20,8 @@ const TOO_LONG = reply(500, 'Command line too long.');
 const TOO_LONG_AGAIN = reply(500, 'Command line too long.', 'close');
 const TOO_MANY_BEFORE_LOGIN = reply(421, 'Too many commands before login.', 'close');
 const LOGIN_TIMEOUT = reply(421, 'Login timed out.', 'close');
-const IDLE_TIMEOUT = reply(421, 'Closing the idle connection.', 'close');
+const IDLE_TIMEOUT = reply(421, 'Control connection timed out.', 'close');
+const DATA_TIMEOUT = reply(421, 'Data connection timed out.', 'close');
 const INJECTION = reply(503, 'Nothing may follow AUTH before the TLS handshake.', 'close');
 
 // oxlint-disable-next-line no-control-regex -- the range is what is asked for
@@ -125,6 +126,11 @@ export class ControlChannel implements ControlLink {
     return this.#running?.definition.flags?.data === true;
   }
 
+  /** Stop the running transfer (426); the session goes on. */
+  abortTransfer(detail: string): void {
+    if (this.transferring) this.#running?.abort('refused', detail);
+  }
+
   /** Let the running command finish, then end (drain). */
   endWhenIdle(code: number, text: string, reason: string): void {
     if (this.#running === null) {
@@ -159,10 +165,16 @@ export class ControlChannel implements ControlLink {
       this.session.endReason ??= 'login-timeout';
       if (this.#secured === 'handshake') this.#destroy();
       else this.#end(LOGIN_TIMEOUT);
-    } else if (this.#running === null && nowMs - this.#lastActivityMs >= timeouts.idle) {
-      this.session.endReason ??= 'idle';
-      this.#end(IDLE_TIMEOUT);
-    }
+    } else if (this.#running === null) this.#endWhereIdle(nowMs);
+  }
+
+  /** A data connection that is open and unused stands in for a command, up to the stall deadline. */
+  #endWhereIdle(nowMs: number): void {
+    const { timeouts } = this.session.engine.options;
+    const waitsForTransfer = this.session.dataChannel?.connected === true;
+    if (nowMs - this.#lastActivityMs < (waitsForTransfer ? timeouts.stall : timeouts.idle)) return;
+    this.session.endReason ??= waitsForTransfer ? 'data-connection-unused' : 'idle';
+    this.#end(waitsForTransfer ? DATA_TIMEOUT : IDLE_TIMEOUT);
   }
 
   #greet(): void {
@@ -291,7 +303,7 @@ export class ControlChannel implements ControlLink {
       if (line === null) return;
       if (typeof line === 'string') {
         const { directive, arg } = parseCommand(line);
-        if (directive === 'ABOR' && arg === '' && run.abortable) run.abort('abor');
+        if (directive === 'ABOR' && arg === '' && run.abortable) run.abort('abor', 'Transfer aborted via ABOR.');
         else if (directive === 'QUIT') this.#quitting = true;
         const command = run.abortable && arg === '' ? this.host.table.get(directive) : undefined;
         if (command?.flags?.urgent === true) {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { DomainError } from '@quayside/domain';
 import { connectToClient } from './active-connection.js';
 import { canonicalAddress, type HostPort } from './address.js';
 import type { PassiveReservation } from './passive-pool.js';
@@ -48,28 +49,68 @@ export class PassiveChannel implements DataChannel {
   }
 }
 
-/** We connect to the port that the client named, when the transfer begins. */
+/**
+ * We connect to the port that the client named. The connection is begun at once, since the client listens before it
+ * sends PORT and the transfer need not wait then; where that fails before the transfer command comes, it is tried again.
+ */
 export class ActiveChannel implements DataChannel {
   readonly mode = 'active';
-  readonly connected = false;
   readonly strangers = 0;
+  readonly #abandon = new AbortController();
+  readonly #early: Promise<Socket | null>;
+  #socket: Socket | null = null;
+  #failedEarly = false;
 
   constructor(
     /** Has passed `refusalOfTarget`. */
     readonly target: HostPort,
     readonly localAddress: string,
     readonly connectTimeoutMs: number,
-  ) {}
+  ) {
+    this.#early = this.#connect(this.#abandon.signal).then(
+      (socket) => {
+        // 'close' follows; who takes the socket listens for errors again.
+        socket.on('error', () => {});
+        this.#socket = socket;
+        return socket;
+      },
+      () => {
+        this.#failedEarly = true;
+        return null;
+      },
+    );
+  }
 
-  open(signal: AbortSignal): Promise<Socket> {
+  get connected(): boolean {
+    return this.#socket !== null && !this.#socket.destroyed;
+  }
+
+  async open(signal: AbortSignal): Promise<Socket> {
+    if (this.#failedEarly || this.#socket?.destroyed === true) return this.#connect(signal);
+    const end = (): void => this.end();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      const socket = await this.#early;
+      signal.throwIfAborted();
+      if (socket === null) throw new DomainError('data.no-connection');
+      this.#socket = null;
+      return socket;
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
+  }
+
+  end(): void {
+    this.#abandon.abort(new DomainError('data.no-connection'));
+    this.#socket?.destroy();
+    this.#socket = null;
+  }
+
+  #connect(signal: AbortSignal): Promise<Socket> {
     return connectToClient(this.target, {
       localAddress: canonicalAddress(this.localAddress),
       timeoutMs: this.connectTimeoutMs,
       signal,
     });
-  }
-
-  end(): void {
-    // Nothing is held between PORT and the transfer.
   }
 }

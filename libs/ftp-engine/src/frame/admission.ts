@@ -42,7 +42,7 @@ export class Admission {
     if (refused !== null) return refused;
     const same = this.#byAddress.get(address) ?? 0;
     if (this.#connections >= limits.maxConnections) return 'Too many connections; try again later.';
-    if (same >= limits.maxConnectionsPerAddress) return 'Too many connections from your address.';
+    if (same >= limits.maxConnectionsPerAddress) return 'Too many connections from the same IP address.';
     this.#connections++;
     this.#byAddress.set(address, same + 1);
     return null;
