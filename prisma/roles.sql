@@ -37,7 +37,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_endpoint, webhook_lane, webhook_delivery TO quayside_api;
     GRANT SELECT ON webhook_attempt TO quayside_api;
     GRANT USAGE ON SEQUENCE webhook_delivery_seq_seq TO quayside_api;
-    GRANT SELECT ON transfer_log, event, usage_hourly TO quayside_api;
+    GRANT SELECT ON transfer_log, event, usage_hourly, usage_daily, usage_closing, usage_late, usage_peak TO quayside_api;
     GRANT SELECT, INSERT ON audit_entry TO quayside_api;
     GRANT USAGE ON SEQUENCE audit_entry_seq_seq TO quayside_api;
   END IF;
@@ -59,7 +59,9 @@ BEGIN
   IF to_regrole('quayside_consumer') IS NOT NULL THEN
     GRANT SELECT ON tenant, account, space, mount TO quayside_consumer;
     GRANT SELECT, INSERT ON event, transfer_log TO quayside_consumer;
-    GRANT SELECT, INSERT, UPDATE ON usage_hourly TO quayside_consumer;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON usage_hourly, usage_daily TO quayside_consumer;
+    GRANT SELECT, INSERT ON usage_late, usage_peak TO quayside_consumer;
+    GRANT SELECT, UPDATE ON usage_closing TO quayside_consumer;
     GRANT SELECT, UPDATE, DELETE ON outbox, node, worker, ftp_session TO quayside_consumer;
     GRANT SELECT, INSERT, DELETE ON ledger_entry TO quayside_consumer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON quota_lease TO quayside_consumer;

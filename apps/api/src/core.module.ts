@@ -12,6 +12,7 @@ import {
   SpaceRepository,
   TenantRepository,
   TransferLogRepository,
+  UsageRepository,
   WebhookDeliveryRepository,
   WebhookEndpointRepository,
 } from '@quayside/database';
@@ -36,6 +37,7 @@ const REPOSITORIES = [
   SpaceRepository,
   TenantRepository,
   TransferLogRepository,
+  UsageRepository,
   WebhookDeliveryRepository,
   WebhookEndpointRepository,
 ];

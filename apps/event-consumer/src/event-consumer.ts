@@ -9,6 +9,7 @@ import {
   OutboxRepository,
   QuotaLedgerRepository,
   UpkeepRepository,
+  UsageClosingRepository,
   WebhookQueueRepository,
 } from '@quayside/database';
 import type { AppLog, Metrics } from '@quayside/observability';
@@ -64,6 +65,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         nodes: new NodesRepository(database),
         sessions: new FtpSessionsRepository(database),
         upkeep,
+        usage: new UsageClosingRepository(database),
         webhooks,
         settled: () => performance.now() >= this.settledAtMs,
       }),

@@ -32,3 +32,7 @@ export * from './upkeep/upkeep.repository.js';
 export * from './webhooks/webhook-endpoint.repository.js';
 export * from './webhooks/webhook-delivery.repository.js';
 export * from './webhooks/webhook-queue.repository.js';
+export type { UsageIncrement } from './usage/count-usage.js';
+export * from './usage/usage-rebuild.js';
+export * from './usage/usage-closing.repository.js';
+export * from './usage/usage.repository.js';

@@ -136,6 +136,13 @@ const accessRefused = defineEvent({
   }),
   upcasts: {},
 });
+const spaceRemoved = defineEvent({
+  type: 'space.removed',
+  version: 1,
+  description: 'The files of a removed space are gone from the storage, and with them what it held.',
+  schema: z.object({ delta: ledgerDelta }),
+  upcasts: {},
+});
 const adminChanged = defineEvent({
   type: 'admin.changed',
   version: 1,
@@ -159,6 +166,7 @@ export const EVENT_CATALOG = {
   'directory.created': directoryCreated,
   'directory.removed': directoryRemoved,
   'access.refused': accessRefused,
+  'space.removed': spaceRemoved,
   'admin.changed': adminChanged,
 } as const satisfies Record<string, EventDefinition>;
 

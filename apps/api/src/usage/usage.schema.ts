@@ -1,10 +1,7 @@
 import { z } from 'zod';
 import { tenantOut } from '../tenants/tenants.schema.js';
-import { pageParameters } from '../http/page.js';
 import { spaceOut } from '../spaces/spaces.schema.js';
-
-export const usageQuery = z.strictObject(pageParameters);
-export type UsageQuery = z.output<typeof usageQuery>;
+import { usageReport } from './usage-report.schema.js';
 
 export const tenantUsage = z
   .object({
@@ -14,3 +11,6 @@ export const tenantUsage = z
     nextCursor: z.string().nullable().describe('Cursor of the next page of spaces; null on the last one.'),
   })
   .meta({ id: 'TenantUsage' });
+
+/** What is held now, or usage over time: only the first has `limits`. */
+export const tenantUsageAnswer = z.union([tenantUsage, usageReport]);

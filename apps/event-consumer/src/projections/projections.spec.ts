@@ -32,7 +32,7 @@ describe('project', () => {
   it('makes a row and usage of a completed upload', () => {
     const { transfer: row, usage } = projected('transfer.completed', transfer);
     expect(row).toMatchObject({ id: transfer.transferId, outcome: 'completed', reason: null, bytes: 10, node: 'n1' });
-    expect(usage).toEqual({ uploads: 1, bytesUp: 10, bytesUpTls: 10 });
+    expect(usage).toEqual([{ spaceId: transfer.spaceId, uploads: 1, bytesUp: 10, bytesUpFtps: 10, bytesUpTls: 10 }]);
   });
 
   it('counts the bytes of a failed download, but no download', () => {
@@ -46,7 +46,9 @@ describe('project', () => {
     };
     const { transfer: row, usage } = projected('transfer.failed', failed);
     expect(row).toMatchObject({ direction: 'download', outcome: 'aborted', reason: 'X' });
-    expect(usage).toEqual({ failures: 1, bytesDown: 10, bytesDownTls: 0 });
+    expect(usage).toEqual([
+      { spaceId: transfer.spaceId, failures: 1, bytesDown: 10, bytesDownFtps: 10, bytesDownTls: 0 },
+    ]);
   });
 
   it('makes no row of a transfer without an account', () => {
@@ -55,8 +57,8 @@ describe('project', () => {
 
   it('counts logins, refused logins and deletions', () => {
     const refused = { ...session, login: 'x', code: 'auth.failed', reason: 'r', hint: '' };
-    expect(projected('login.succeeded', { ...session, account: 'bob' }).usage).toEqual({ logins: 1 });
-    expect(projected('login.failed', refused).usage).toEqual({ loginFailures: 1 });
+    expect(projected('login.succeeded', { ...session, account: 'bob' }).usage).toEqual([{ logins: 1 }]);
+    expect(projected('login.failed', refused).usage).toEqual([{ loginFailures: 1 }]);
     const deleted = {
       ...session,
       account: 'bob',
@@ -64,7 +66,23 @@ describe('project', () => {
       bytes: 1,
       delta: { spaceId: newId(), bytes: -1, files: -1 },
     };
-    expect(projected('file.deleted', deleted).usage).toEqual({ deletes: 1 });
+    const { spaceId } = deleted.delta;
+    expect(projected('file.deleted', deleted).usage).toEqual([
+      { spaceId, deletes: 1 },
+      { spaceId, storedBytes: -1, storedFiles: -1 },
+    ]);
+  });
+
+  it('moves what is stored with a file that is renamed into another space', () => {
+    const [from, to] = [newId(), newId()];
+    const deltas = [
+      { spaceId: from, bytes: -5, files: -1 },
+      { spaceId: to, bytes: 5, files: 1 },
+    ];
+    expect(projected('file.renamed', { ...session, account: 'bob', from: '/a', to: '/b', deltas }).usage).toEqual([
+      { spaceId: from, storedBytes: -5, storedFiles: -1 },
+      { spaceId: to, storedBytes: 5, storedFiles: 1 },
+    ]);
   });
 
   it('keeps what the catalogue does not know and derives nothing from it', () => {

@@ -4,6 +4,7 @@ import type {
   NodesRepository,
   QuotaLedgerRepository,
   UpkeepRepository,
+  UsageClosingRepository,
   WebhookQueueRepository,
 } from '@quayside/database';
 import type { UpkeepJob } from './upkeep-scheduler.js';
@@ -14,6 +15,7 @@ export interface UpkeepRepositories {
   readonly nodes: NodesRepository;
   readonly sessions: FtpSessionsRepository;
   readonly upkeep: UpkeepRepository;
+  readonly usage: UsageClosingRepository;
   readonly webhooks: WebhookQueueRepository;
   /** False for a while after the database was away: the workers have not had the time to say that they live. */
   readonly settled: () => boolean;
@@ -27,11 +29,13 @@ const SESSION_STALE_MS = 2 * MINUTE_MS;
 const MONTHS_AHEAD = 3;
 const LEDGER_ENTRY_DAYS = 90;
 const DELIVERY_DAYS = 30;
+/** A month is closed this long after its end: what a machine that was away has still in its spool can come in time. */
+const CLOSE_AFTER_MS = 3 * DAY_MS;
 const PRUNE_ROWS = 5_000;
 const SWEEP_LEASES = 500;
 
 export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
-  const { eventLog, quota, nodes, sessions, upkeep, webhooks, settled } = repositories;
+  const { eventLog, quota, nodes, sessions, upkeep, usage, webhooks, settled } = repositories;
   return [
     {
       name: 'partitions',
@@ -61,11 +65,22 @@ export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
       run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => upkeep.pruneLedgerEntries(LEDGER_ENTRY_DAYS, PRUNE_ROWS)),
     },
     {
+      name: 'usage-months',
+      everyMs: DAY_MS / 24,
+      run: async () => ((await usage.close(lastMonthEnd(Date.now() - CLOSE_AFTER_MS))) ? 1 : 0),
+    },
+    {
       name: 'webhook-deliveries',
       everyMs: DAY_MS / 24,
       run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => webhooks.prune(DELIVERY_DAYS, PRUNE_ROWS)),
     },
   ];
+}
+
+/** The first instant of the month (UTC) that this moment is in. */
+function lastMonthEnd(ms: number): Date {
+  const date = new Date(ms);
+  return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth()));
 }
 
 /** In steps, so that no statement holds many locks for long. */

@@ -53,7 +53,7 @@ function anUpload(bytes: number, at = '2026-11-22T13:59:59.999Z'): LoggedEvent {
       remoteAddress: '::1',
       node: 'n',
     },
-    usage: { uploads: 1, bytesUp: bytes, bytesUpTls: bytes },
+    usage: [{ uploads: 1, bytesUp: bytes, bytesUpTls: bytes }],
   };
 }
 
@@ -91,7 +91,7 @@ describe('EventLogWriter', () => {
 
   it('keeps events without tenant or projection', async () => {
     const event = { ...anUpload(0).event, type: 'session.opened', tenantId: null, accountId: null };
-    expect(await writer.applyEvents([{ event, usage: { logins: 1 } }])).toEqual([event.id]);
+    expect(await writer.applyEvents([{ event, usage: [{ logins: 1 }] }])).toEqual([event.id]);
   });
 
   it('writes nothing of a batch that fails', async () => {

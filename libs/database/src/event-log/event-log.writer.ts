@@ -1,4 +1,5 @@
 import type { Queryable, Statement } from '../database.js';
+import { COUNT_USAGE, type UsageIncrement } from '../usage/count-usage.js';
 import { FAN_OUT } from '../webhooks/fan-out.js';
 
 /** An event as it is stored: the envelope of the catalogue. */
@@ -37,41 +38,13 @@ export interface TransferRow {
   readonly node: string | null;
 }
 
-/** What an event adds to the usage of its account in its hour. */
-export interface UsageIncrement {
-  readonly uploads?: number;
-  readonly downloads?: number;
-  readonly failures?: number;
-  readonly bytesUp?: number;
-  readonly bytesDown?: number;
-  readonly bytesUpTls?: number;
-  readonly bytesDownTls?: number;
-  readonly deletes?: number;
-  readonly logins?: number;
-  readonly loginFailures?: number;
-}
-
 /** An event with its projections. */
 export interface LoggedEvent {
   readonly event: EventRow;
   readonly transfer?: TransferRow | null;
   /** Counted where the event has a tenant. */
-  readonly usage?: UsageIncrement | null;
+  readonly usage?: readonly UsageIncrement[];
 }
-
-const COUNTERS = {
-  uploads: 'uploads',
-  downloads: 'downloads',
-  failures: 'failures',
-  bytesUp: 'bytes_up',
-  bytesDown: 'bytes_down',
-  bytesUpTls: 'bytes_up_tls',
-  bytesDownTls: 'bytes_down_tls',
-  deletes: 'deletes',
-  logins: 'logins',
-  loginFailures: 'login_failures',
-} as const satisfies Record<keyof UsageIncrement, string>;
-const COUNTER_COLUMNS = Object.values(COUNTERS);
 
 // One statement is one transaction. Both sorts make concurrent batches lock in one order.
 const APPLY: Statement = {
@@ -100,18 +73,10 @@ const APPLY: Statement = {
         bytes bigint, outcome text, reason text, sha256 text, protocol text, "remoteAddress" text, node text)
       WHERE jsonb_typeof(f.transfer) = 'object'
       ON CONFLICT DO NOTHING
-    ), usages AS (
-      INSERT INTO usage_hourly (tenant_id, account_id, hour, ${COUNTER_COLUMNS.join(', ')})
-      SELECT f.tenant_id, coalesce(f.account_id, '00000000-0000-0000-0000-000000000000'), date_trunc('hour', f.at, 'UTC') AS hour,
-        ${Object.keys(COUNTERS)
-          .map((key) => `sum(coalesce((f.usage ->> '${key}')::bigint, 0))`)
-          .join(', ')}
-      FROM first f WHERE jsonb_typeof(f.usage) = 'object' AND f.tenant_id IS NOT NULL
-      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-      ON CONFLICT (tenant_id, account_id, hour) DO UPDATE SET
-        ${COUNTER_COLUMNS.map((column) => `${column} = usage_hourly.${column} + excluded.${column}`).join(', ')}
-    )
-    , ${FAN_OUT}
+    ), counted AS (
+      SELECT f.id, f.at, f.tenant_id, f.account_id, f.usage FROM first f
+      WHERE f.tenant_id IS NOT NULL AND jsonb_typeof(f.usage) = 'array'
+    ), ${COUNT_USAGE}, ${FAN_OUT}
     SELECT id FROM fresh`,
 };
 
