@@ -88,6 +88,27 @@ export interface QuotaGate {
   remaining(grant: SessionGrant, mount: GrantMount): Promise<Remaining>;
 }
 
+/** Counts and paces one transfer beyond what its session knows: rates shared by an account or a tenant, monthly traffic. */
+export interface TransferMeter {
+  /** `bytes` were moved; the ms to wait before more may be (Infinity: until a limit changes). Throws `quota.traffic`. */
+  take(bytes: number, nowMs: number): number;
+  /** How long to wait as things stand now; throws like `take`. */
+  waitMs(nowMs: number): number;
+  /** The transfer is over. Never throws. */
+  close(): void;
+}
+
+export interface TransferMetering {
+  /** Before the 150; null where nothing is shared and nothing counted. Throws `quota.traffic`, `database.unavailable`. */
+  open(transfer: {
+    readonly sessionId: string;
+    readonly transferId: string;
+    readonly direction: 'up' | 'down';
+    /** The grant as it is now: it may be replaced while the transfer runs. */
+    readonly grant: () => SessionGrant;
+  }): Promise<TransferMeter | null>;
+}
+
 export interface Remaining {
   readonly bytes: number | null;
   readonly files: number | null;
@@ -235,6 +256,8 @@ export interface EnginePorts {
   readonly quota: QuotaGate;
   readonly journal: Journal;
   readonly log: Log;
+  /** None where the host shares no rates and counts no traffic. */
+  readonly metering?: TransferMetering;
   /** Tenant named by HOST or SNI: its slug and certificate, or null where nobody has that name. */
   readonly tenants: TenantDirectory;
 }

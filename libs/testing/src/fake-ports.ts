@@ -254,6 +254,8 @@ export class FakePorts implements EnginePorts {
     find: async (host: string): Promise<TenantHost | null> => this.tenantHosts.get(host) ?? null,
   };
 
+  metering: EnginePorts['metering'] = undefined;
+
   readonly log: Log = {
     debug: () => {},
     info: () => {},

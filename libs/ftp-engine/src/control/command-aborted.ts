@@ -1,7 +1,10 @@
 import { DomainError } from '@quayside/domain';
 
-/** Why a running command was told to stop: the client's ABOR, the loss of its control connection, or the session's end. */
-export type AbortCause = 'abor' | 'control-lost' | 'session-ended';
+/**
+ * Why a running command was told to stop: the client's ABOR, the loss of its control connection, the session's end, or
+ * rules that do not allow it any more.
+ */
+export type AbortCause = 'abor' | 'control-lost' | 'session-ended' | 'refused';
 
 /** The reason of every command's AbortSignal; as a reply it is 426. */
 export class CommandAborted extends DomainError {

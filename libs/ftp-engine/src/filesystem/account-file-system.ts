@@ -8,6 +8,7 @@ import {
   newId,
   parsePath,
   type PathAccess,
+  type PathRefusal,
   type PermissionMask,
   refusesPath,
   type SessionGrant,
@@ -37,6 +38,7 @@ export interface UploadPlace extends Place {
 /** Bytes that are not UTF-8 arrive as lone surrogates; such a name is kept byte for byte. */
 const NOT_UTF8 = /\p{Surrogate}/u;
 
+const MOUNT_REMOVED = { source: 'mount', policyId: null, rule: 'the folder is no longer mounted' };
 const READING = maskOf(['list', 'download']);
 
 /**
@@ -46,6 +48,8 @@ const READING = maskOf(['list', 'download']);
 export class AccountFileSystem {
   #grant: SessionGrant;
   #mounts: MountTable;
+  /** What the last transfer was allowed to do. */
+  #last: PathAccess | null = null;
 
   constructor(
     readonly session: Session,
@@ -63,6 +67,15 @@ export class AccountFileSystem {
   replaceGrant(grant: SessionGrant): void {
     this.#grant = grant;
     this.#mounts = new MountTable(grant.mounts);
+  }
+
+  /** Why the last transfer would be refused now; null where it would not. */
+  refusesLast(): PathRefusal | null {
+    const last = this.#last;
+    if (last === null) return null;
+    const refusal = refusesPath(this.#grant, last);
+    if (refusal !== null || this.#mounts.placeOf(last.path) !== null || this.#mounts.isFixed(last.path)) return refusal;
+    return { code: 'path.not-found', rule: MOUNT_REMOVED, detail: null, target: false };
   }
 
   /** What a client's argument means from its working directory. Names are taken in Unicode's composed form. */
@@ -116,7 +129,7 @@ export class AccountFileSystem {
     const entry = await this.#find(path);
     if (entry === null) throw new DomainError('path.not-found');
     if (entry.kind !== 'directory') throw new DomainError('path.not-directory');
-    this.require({ operation: 'list', path }, verb);
+    this.#allow({ operation: 'list', path }, verb);
     const place = this.#mounts.placeOf(path);
     const fixed = this.#mounts.fixedNamesIn(path);
     const real = place !== null && (await statOrNull(this.#backend(place), place.backendPath)) !== null ? place : null;
@@ -159,7 +172,7 @@ export class AccountFileSystem {
   /** Open the committed file for reading. A name that is only being uploaded answers `path.incomplete`. */
   async openRead(path: VirtualPath, verb: string): Promise<OpenFile> {
     const place = this.#place(path);
-    this.require({ operation: 'download', path }, verb);
+    this.#allow({ operation: 'download', path }, verb);
     if (this.#mounts.isFixed(path)) throw new DomainError('path.is-directory');
     try {
       return await this.#backend(place).openRead(place.backendPath);
@@ -181,7 +194,7 @@ export class AccountFileSystem {
     ]);
     // An append to one's own partial still replaces what is committed at the name.
     const change = intent === 'append' && partial === null ? 'append' : 'overwrite';
-    this.require({ operation: committed === null ? 'upload' : change, path }, verb);
+    this.#allow({ operation: committed === null ? 'upload' : change, path }, verb);
     if (committed?.kind === 'directory') throw new DomainError('path.is-directory');
     if (committed?.kind === 'other') throw new DomainError('path.not-regular');
     return { ...place, backend, committed, partial };
@@ -312,6 +325,12 @@ export class AccountFileSystem {
   /** Throws where the domain's one decision about files refuses, and records by which rule. */
   require(access: PathAccess, verb: string): void {
     if (refusesPath(this.#grant, access) !== null) throw this.#refused(access, verb);
+  }
+
+  /** The same for a transfer, which is asked about again when the rules change while it runs. */
+  #allow(access: PathAccess, verb: string): void {
+    this.require(access, verb);
+    this.#last = access;
   }
 
   #refused(access: PathAccess, verb: string): DomainError {

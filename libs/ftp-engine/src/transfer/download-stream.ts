@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import type { TokenBucket } from '@quayside/domain';
 import type { OpenFile } from '@quayside/storage';
 import type { AsciiEncoder } from './ascii.js';
 import type { BufferPool } from './buffer-pool.js';
+import { LONGEST_PAUSE_MS, type Pace } from './rates.js';
 import { StallTimer } from './stall-timer.js';
 import { TransferFailure } from './transfer-failure.js';
 
@@ -13,7 +13,7 @@ export interface DownloadStreamOptions {
   readonly start: number;
   readonly buffers: BufferPool;
   readonly encoder: AsciiEncoder | null;
-  readonly throttle: TokenBucket | null;
+  readonly pace: Pace;
   readonly stallMs: number;
   readonly signal: AbortSignal;
   /** Bytes that the client has taken so far. */
@@ -73,7 +73,7 @@ export class DownloadStream {
   }
 
   async #send(): Promise<void> {
-    const { file, start, throttle } = this.#options;
+    const { file, start, pace } = this.#options;
     let position = start;
     for (;;) {
       const buffer = await this.#buffer();
@@ -85,8 +85,10 @@ export class DownloadStream {
       }
       position += bytes;
       this.#write(buffer, bytes);
-      const waitMs = throttle?.take(bytes, performance.now()) ?? 0;
-      if (waitMs > 0) await this.#sleep(waitMs);
+      for (let waitMs = pace.take(bytes, performance.now()); waitMs > 0; waitMs = pace.waitMs(performance.now())) {
+        await this.#sleep(Math.min(waitMs, LONGEST_PAUSE_MS));
+        this.#throwIfFailed();
+      }
     }
     while (this.#writing > 0) await this.#next();
     this.#throwIfFailed();

@@ -2,12 +2,13 @@ import { DomainError, nameOf, newId, type VirtualPath } from '@quayside/domain';
 import type { OpenFile } from '@quayside/storage';
 import type { CommandContext } from '../commands/define-command.js';
 import { type Reply, reply } from '../control/reply.js';
-import type { TransferFacts } from '../ports.js';
+import type { TransferFacts, TransferMeter } from '../ports.js';
+import type { Session } from '../session/session.js';
 import { AsciiEncoder } from './ascii.js';
 import { DownloadStream } from './download-stream.js';
 import { closeData, type DataConnection, openData } from './open-data.js';
 import { beyondEnd } from './restart.js';
-import { throttleOf } from './rates.js';
+import { Pace } from './rates.js';
 import { asTransferFailure } from './transfer-failure.js';
 
 /** RFC 959 RETR: permission → open → position → data connection and 150 → bytes → FIN → logged → 226. */
@@ -20,14 +21,26 @@ export async function download(context: CommandContext, path: VirtualPath): Prom
       throw new DomainError('request.invalid', { detail: 'REST works in binary mode only; send TYPE I' });
     }
     if (start > file.entry.size) throw beyondEnd(start, file.entry.size);
-    return await new DownloadRun(context, path, file, start).run();
+    const transferId = newId();
+    const meter = await meterOf(session, transferId);
+    try {
+      return await new DownloadRun(context, path, file, start, transferId, new Pace(session, 'down', meter)).run();
+    } finally {
+      meter?.close();
+    }
   } finally {
     await file.close();
   }
 }
 
+/** RETR with the month's traffic used up is refused before its 150 (450: 552 is no reply of RETR). */
+async function meterOf(session: Session, transferId: string): Promise<TransferMeter | null> {
+  const { metering } = session.engine.ports;
+  if (metering === undefined) return null;
+  return metering.open({ sessionId: session.id, transferId, direction: 'down', grant: () => session.grant! });
+}
+
 class DownloadRun {
-  readonly #transferId = newId();
   readonly #startedAtMs: number;
   #data: DataConnection | null = null;
   #sentBytes = 0;
@@ -37,6 +50,8 @@ class DownloadRun {
     readonly path: VirtualPath,
     readonly file: OpenFile,
     readonly start: number,
+    readonly transferId: string,
+    readonly pace: Pace,
   ) {
     this.#startedAtMs = context.now();
   }
@@ -47,7 +62,7 @@ class DownloadRun {
     session.activity = {
       verb: context.verb,
       path,
-      transferId: this.#transferId,
+      transferId: this.transferId,
       startedAtMs: this.#startedAtMs,
       bytes: 0,
     };
@@ -79,10 +94,9 @@ class DownloadRun {
   async #send(data: DataConnection): Promise<void> {
     const { context, file, start } = this;
     const { session } = context;
-    const throttle = throttleOf(session, 'down');
     const { buffers } = session.engine.data;
     const left = file.entry.size - start;
-    if (file.readSync !== null && left <= buffers.bufferBytes && session.type === 'I' && throttle === null) {
+    if (file.readSync !== null && left <= buffers.bufferBytes && session.type === 'I' && this.pace.isFree) {
       await this.#sendSmall(data, left);
       return;
     }
@@ -92,7 +106,7 @@ class DownloadRun {
       start,
       buffers,
       encoder: session.type === 'A' ? new AsciiEncoder() : null,
-      throttle,
+      pace: this.pace,
       stallMs: session.engine.options.timeouts.stall,
       signal: context.signal,
       onProgress: (bytes) => {
@@ -130,7 +144,7 @@ class DownloadRun {
   async #ended(outcome: TransferFacts['outcome'], reason: string | null): Promise<void> {
     const { session, verb } = this.context;
     await session.engine.ports.journal.transferEnded(session.facts(), session.grant!, {
-      transferId: this.#transferId,
+      transferId: this.transferId,
       direction: 'download',
       verb,
       path: this.path,

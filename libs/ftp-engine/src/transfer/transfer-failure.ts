@@ -1,5 +1,5 @@
 import { asDomainError, DomainError, type ErrorCode } from '@quayside/domain';
-import { CommandAborted } from '../control/command-aborted.js';
+import { type AbortCause, CommandAborted } from '../control/command-aborted.js';
 import type { TransferOutcome } from '../ports.js';
 
 /** The connection doctor's codes for transfers that end early. */
@@ -16,6 +16,8 @@ export type FailureReason =
   | 'STALLED'
   | 'SIZE_MISMATCH'
   | 'QUOTA'
+  | 'TRAFFIC'
+  | 'ACCESS_LOST'
   | 'FILE_TOO_LARGE'
   | 'DISK_FULL'
   | 'NAME_TAKEN'
@@ -41,6 +43,8 @@ const HINTS: Record<FailureReason, string> = {
   STALLED: 'No data moved for too long.',
   SIZE_MISMATCH: 'The client announced another size with ALLO than it sent.',
   QUOTA: 'The quota is used up.',
+  TRAFFIC: 'The monthly traffic is used up.',
+  ACCESS_LOST: 'The right to do this was taken away during the transfer.',
   FILE_TOO_LARGE: 'The file is larger than the policy allows.',
   DISK_FULL: 'The server has no disk space left.',
   NAME_TAKEN: 'Somebody else took the name during the upload.',
@@ -56,10 +60,19 @@ const RESUMABLE: ReadonlySet<FailureReason> = new Set([
   'CLIENT_ABORT',
   'CONTROL_LOST',
   'SESSION_ENDED',
+  'TRAFFIC',
+  'ACCESS_LOST',
   'STALLED',
   'SIZE_MISMATCH',
   'JOURNAL_ERROR',
 ]);
+
+const REASON_OF_ABORT: Record<AbortCause, FailureReason> = {
+  abor: 'CLIENT_ABORT',
+  'control-lost': 'CONTROL_LOST',
+  'session-ended': 'SESSION_ENDED',
+  refused: 'ACCESS_LOST',
+};
 
 const REASON_OF_CODE: Partial<Record<ErrorCode, FailureReason>> = {
   'data.no-connection': 'PASV_NEVER_CONNECTED',
@@ -68,6 +81,7 @@ const REASON_OF_CODE: Partial<Record<ErrorCode, FailureReason>> = {
   'data.aborted': 'CONNECTION_RESET',
   'quota.exceeded': 'QUOTA',
   'quota.file-too-large': 'FILE_TOO_LARGE',
+  'quota.traffic': 'TRAFFIC',
   'storage.full': 'DISK_FULL',
   'storage.unavailable': 'STORAGE_ERROR',
   'journal.full': 'JOURNAL_ERROR',
@@ -103,13 +117,10 @@ export class TransferFailure extends DomainError {
 export function asTransferFailure(thrown: unknown): TransferFailure {
   if (thrown instanceof TransferFailure) return thrown;
   if (thrown instanceof CommandAborted) {
-    const reason =
-      thrown.abortCause === 'abor'
-        ? 'CLIENT_ABORT'
-        : thrown.abortCause === 'control-lost'
-          ? 'CONTROL_LOST'
-          : 'SESSION_ENDED';
-    return new TransferFailure(thrown.code, reason, { detail: thrown.detail, cause: thrown });
+    return new TransferFailure(thrown.code, REASON_OF_ABORT[thrown.abortCause], {
+      detail: thrown.detail,
+      cause: thrown,
+    });
   }
   const error = asDomainError(thrown);
   return new TransferFailure(

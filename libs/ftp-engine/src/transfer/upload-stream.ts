@@ -1,9 +1,9 @@
 import type { Hash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { TokenBucket } from '@quayside/domain';
 import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
 import type { AsciiDecoder } from './ascii.js';
+import { LONGEST_PAUSE_MS, type Pace } from './rates.js';
 import { StallTimer } from './stall-timer.js';
 import { TransferFailure } from './transfer-failure.js';
 
@@ -15,10 +15,10 @@ export interface UploadStreamOptions {
   readonly decoder: AsciiDecoder | null;
   /** Fed with every stored byte, in order. */
   readonly hash: Hash | null;
-  readonly throttle: TokenBucket | null;
+  readonly pace: Pace;
   readonly stallMs: number;
   /** Largest file that the policy allows; null for any. */
-  readonly maxBytes: number | null;
+  readonly maxBytes: () => number | null;
   readonly signal: AbortSignal;
   /** Bytes stored by this transfer so far. */
   readonly onProgress: (bytes: number) => void;
@@ -115,7 +115,8 @@ export class UploadStream {
       this.#pending.push(bytes);
       this.#pendingBytes += bytes.length;
     }
-    if (this.#options.throttle !== null) this.#slowDown(this.#options.throttle, chunk.length);
+    this.#slowDown(chunk.length);
+    if (this.#failure !== null) return;
     if (this.#pumping === null) {
       if (this.#pendingBytes >= GATHER_BYTES || performance.now() - this.#lastWriteMs > FLUSH_AFTER_MS) this.#pump();
     } else if (this.#pendingBytes >= HIGH_WATER_BYTES && !this.#paused) this.#pause();
@@ -172,15 +173,31 @@ export class UploadStream {
     this.#options.socket.resume();
   }
 
-  #slowDown(throttle: TokenBucket, bytes: number): void {
-    const waitMs = throttle.take(bytes, performance.now());
-    if (waitMs === 0 || this.#throttleTimer !== null) return;
+  #slowDown(bytes: number): void {
+    try {
+      const waitMs = this.#options.pace.take(bytes, performance.now());
+      if (waitMs > 0 && this.#throttleTimer === null) this.#wait(waitMs);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #wait(waitMs: number): void {
     if (!this.#paused) this.#pause();
-    this.#throttleTimer = setTimeout(() => {
-      this.#throttleTimer = null;
-      if (this.#endWaits) this.#onEnd();
+    this.#throttleTimer = setTimeout(() => this.#waited(), Math.min(waitMs, LONGEST_PAUSE_MS));
+  }
+
+  #waited(): void {
+    this.#throttleTimer = null;
+    if (this.#failure !== null) return;
+    try {
+      const waitMs = this.#options.pace.waitMs(performance.now());
+      if (waitMs > 0) this.#wait(waitMs);
+      else if (this.#endWaits) this.#onEnd();
       else this.#resume();
-    }, waitMs);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   }
 
   #pump(): void {
@@ -205,7 +222,7 @@ export class UploadStream {
     if (!this.#ended || this.#storedBytes > 0 || this.#pendingBytes > SYNC_WRITE_BYTES) return null;
     const { writer, lease, maxBytes } = this.#options;
     const total = writer.bytes + this.#pendingBytes;
-    if (writer.writeSync === null || total > lease.coveredBytes || total > (maxBytes ?? Infinity)) return null;
+    if (writer.writeSync === null || total > lease.coveredBytes || total > (maxBytes() ?? Infinity)) return null;
     if (this.#pending.length === 1) return this.#pending[0]!;
     return this.#pendingBytes === 0 ? new Uint8Array() : Buffer.concat(this.#pending);
   }
@@ -263,7 +280,7 @@ export class UploadStream {
   async #limitFor(total: number): Promise<{ bytes: number; failure: () => TransferFailure }> {
     const { lease, maxBytes, writer } = this.#options;
     const wanted = total - writer.bytes;
-    const capped = Math.max(0, Math.min(total, maxBytes ?? Infinity) - writer.bytes);
+    const capped = Math.max(0, Math.min(total, maxBytes() ?? Infinity) - writer.bytes);
     const needed = writer.bytes + capped;
     while (needed > lease.coveredBytes) {
       if (this.#extension !== null) {
@@ -297,7 +314,7 @@ export class UploadStream {
 
   /** Up to where the quota is asked when a file of `total` bytes has come. */
   #aheadOf(total: number): number {
-    const asked = Math.min(total + this.#stepBytes, Math.max(total, this.#options.maxBytes ?? Infinity));
+    const asked = Math.min(total + this.#stepBytes, Math.max(total, this.#options.maxBytes() ?? Infinity));
     this.#stepBytes = Math.min(this.#stepBytes * 2, LAST_STEP_BYTES);
     return asked;
   }

@@ -6,12 +6,12 @@ import type { Entry, OpenWriteOptions, StagedPartial, StorageWriter } from '@qua
 import type { CommandContext } from '../commands/define-command.js';
 import { type Reply, reply } from '../control/reply.js';
 import type { UploadPlace } from '../filesystem/account-file-system.js';
-import type { LedgerDelta, QuotaLease, TransferFacts, UploadRecord } from '../ports.js';
+import type { LedgerDelta, QuotaLease, TransferFacts, TransferMeter, UploadRecord } from '../ports.js';
 import type { Session } from '../session/session.js';
 import { AsciiDecoder } from './ascii.js';
 import { closeData, type DataConnection, openData } from './open-data.js';
 import { beyondEnd } from './restart.js';
-import { throttleOf } from './rates.js';
+import { Pace } from './rates.js';
 import { hashOfStored } from './stored-hash.js';
 import { asTransferFailure, TransferFailure } from './transfer-failure.js';
 import type { TlsRecordTap } from './tls-record-tap.js';
@@ -48,7 +48,7 @@ export async function upload(context: CommandContext, request: UploadRequest): P
   if (request.start > 0 && session.type === 'A') throw asciiRestart();
   const place = await fs.planUpload(request.path, verb, changeOf(request));
   const begun: Begun = { transferId: newId(), verb, path: request.path, startedAtMs: context.now() };
-  const lease = await openQuota(context, request, place, declared, begun);
+  const { lease, meter } = await openQuota(context, request, place, declared, begun);
   let record: UploadRecord;
   try {
     record = engine.ports.journal.beginUpload(session.facts(), grant, {
@@ -60,11 +60,15 @@ export async function upload(context: CommandContext, request: UploadRequest): P
       startedAtMs: begun.startedAtMs,
     });
   } catch (error) {
+    meter?.close();
     await giveBack(lease, request, place);
     throw error;
   }
-  const run = new UploadRun(context, request, place, lease, record, begun, declared);
-  return run.run();
+  try {
+    return await new UploadRun(context, request, place, lease, meter, record, begun, declared).run();
+  } finally {
+    meter?.close();
+  }
 }
 
 class UploadRun {
@@ -82,6 +86,7 @@ class UploadRun {
     readonly request: UploadRequest,
     readonly place: UploadPlace,
     readonly lease: QuotaLease,
+    readonly meter: TransferMeter | null,
     readonly record: UploadRecord,
     readonly begun: Begun,
     readonly declaredBytes: number | null,
@@ -141,9 +146,10 @@ class UploadRun {
       lease: this.lease,
       decoder: session.type === 'A' ? new AsciiDecoder() : null,
       hash,
-      throttle: throttleOf(session, 'up'),
+      pace: new Pace(session, 'up', this.meter),
       stallMs: session.engine.options.timeouts.stall,
-      maxBytes: policy.caps.fileSize ?? null,
+      // Asked for every piece: the cap may change while the upload runs.
+      maxBytes: () => session.grant?.policy.caps.fileSize ?? null,
       signal: context.signal,
       onProgress: (bytes) => {
         if (session.activity !== null) session.activity.bytes = bytes;
@@ -346,16 +352,25 @@ async function openQuota(
   place: UploadPlace,
   declared: number | null,
   begun: Begun,
-): Promise<QuotaLease> {
+): Promise<{ readonly lease: QuotaLease; readonly meter: TransferMeter | null }> {
   const { session } = context;
   const grant = session.grant!;
   const startBytes = startOf(request, place);
+  let meter: TransferMeter | null = null;
   const expected = Math.max(startBytes, declared === null ? 0 : startBytes + declared);
   try {
     if (grant.policy.caps.fileSize !== undefined && expected > grant.policy.caps.fileSize) {
       throw new TransferFailure('quota.file-too-large', 'FILE_TOO_LARGE');
     }
-    return await session.engine.ports.quota.open({
+    const { metering, quota } = session.engine.ports;
+    meter =
+      (await metering?.open({
+        sessionId: session.id,
+        transferId: begun.transferId,
+        direction: 'up',
+        grant: () => session.grant ?? grant,
+      })) ?? null;
+    const lease = await quota.open({
       grant,
       mount: place.mount,
       path: place.path,
@@ -368,7 +383,9 @@ async function openQuota(
       declaredBytes: declared,
       signal: context.signal,
     });
+    return { lease, meter };
   } catch (error) {
+    meter?.close();
     const failure = asTransferFailure(error);
     await session.engine.ports.journal.transferEnded(session.facts(), grant, {
       ...begun,
