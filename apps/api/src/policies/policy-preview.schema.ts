@@ -43,7 +43,9 @@ export const policyPreview = z
     ),
     examined: count.describe('Accounts that were looked at.'),
     total: count.describe('Accounts that the policy applies to.'),
-    truncated: z.boolean().describe('Whether there are accounts that were not looked at.'),
+    truncated: z
+      .boolean()
+      .describe('Whether there are accounts that were not looked at, or not with every request that matters.'),
   })
   .meta({ id: 'PolicyPreview' });
 export type PolicyPreview = z.output<typeof policyPreview>;

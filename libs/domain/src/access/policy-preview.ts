@@ -1,4 +1,5 @@
 import { childOf, parsePath, ROOT, type VirtualPath } from '../paths/virtual-path.js';
+import type { Visit } from './access-policy.js';
 import { parseBlock } from './address-rules.js';
 import { type AccessDecision, type AccessRequest, type AccessSubject, decide } from './decide.js';
 import { mergePolicies, type PolicyLevel } from './merge-policies.js';
@@ -32,17 +33,49 @@ export function previewPolicies(
   nowMs: number,
   limit = 20,
 ): PolicyChange[] {
+  const changes: PolicyChange[] = [];
+  for (const change of policyChanges(subject, before, after, nowMs)) {
+    if (changes.length >= limit) break;
+    if (change !== null) changes.push(change);
+  }
+  return changes;
+}
+
+/**
+ * The same step by step, for policies whose rules make hundreds of thousands of requests: null stands for one that turns
+ * nothing, so that a caller can pause or give up between any two of them.
+ */
+export function* policyChanges(
+  subject: Omit<AccessSubject, 'policy'>,
+  before: readonly PolicyLevel[],
+  after: readonly PolicyLevel[],
+  nowMs: number,
+): Generator<PolicyChange | null, void> {
   const old: AccessSubject = { ...subject, policy: mergePolicies(before) };
   const changed: AccessSubject = { ...subject, policy: mergePolicies(after) };
-  const changes = settingChanges(old, changed);
+  yield* settingChanges(old, changed);
   const levels = [...before, ...after];
-  for (const request of requestsFor(levels, [old, changed], nowMs)) {
-    if (changes.length >= limit) break;
-    const was = decide(old, request);
-    const becomes = decide(changed, request);
-    if (was.allowed !== becomes.allowed) changes.push({ what: 'access', request, before: was, after: becomes });
+  // A refused login hides every other answer: look at the files from where it is let in.
+  let within: Visit | null = null;
+  for (const visit of visitsFor(levels, [old, changed], nowMs)) {
+    const compared = compare(old, changed, { operation: 'login', ...visit });
+    if (compared.before.allowed && compared.after.allowed) within ??= visit;
+    yield turned(compared);
   }
-  return changes.slice(0, limit);
+  if (within === null) return;
+  for (const path of pathsFor(levels, [old, changed])) {
+    for (const operation of PERMISSIONS) yield turned(compare(old, changed, { operation, path, ...within }));
+  }
+}
+
+type AccessChange = Extract<PolicyChange, { readonly what: 'access' }>;
+
+function compare(old: AccessSubject, changed: AccessSubject, request: AccessRequest): AccessChange {
+  return { what: 'access', request, before: decide(old, request), after: decide(changed, request) };
+}
+
+function turned(change: AccessChange): AccessChange | null {
+  return change.before.allowed === change.after.allowed ? null : change;
 }
 
 function settingChanges(old: AccessSubject, changed: AccessSubject): PolicyChange[] {
@@ -61,26 +94,17 @@ function settingChanges(old: AccessSubject, changed: AccessSubject): PolicyChang
   return changes;
 }
 
-function* requestsFor(
+/** Every address at every instant, with and without TLS; now comes first. */
+function* visitsFor(
   levels: readonly PolicyLevel[],
   subjects: readonly AccessSubject[],
   nowMs: number,
-): Generator<AccessRequest> {
+): Generator<Visit> {
   const addresses = addressesFor(levels);
-  for (const address of addresses) {
-    for (const tls of [true, false]) yield { operation: 'login', address, tls, atMs: nowMs };
-  }
-  // A refused login hides every other answer: look at the files from where it is let in.
-  const visits = instantsFor(subjects, nowMs).flatMap((atMs) =>
-    addresses.flatMap((address) => [true, false].map((tls) => ({ address, tls, atMs }))),
-  );
-  const isIn = (visit: (typeof visits)[number]) =>
-    subjects.every((each) => decide(each, { operation: 'login', ...visit }).allowed);
-  const within = visits.find(isIn);
-  for (const visit of visits) yield { operation: 'login', ...visit };
-  if (within === undefined) return;
-  for (const path of pathsFor(levels, subjects)) {
-    for (const operation of PERMISSIONS) yield { operation, path, ...within };
+  for (const atMs of instantsFor(subjects, nowMs)) {
+    for (const address of addresses) {
+      for (const tls of [true, false]) yield { address, tls, atMs };
+    }
   }
 }
 
@@ -120,7 +144,8 @@ function formatAddress(family: 4 | 6, value: bigint): string {
   return parts.map((part) => part.toString(family === 4 ? 10 : 16)).join(family === 4 ? '.' : ':');
 }
 
-function pathsFor(levels: readonly PolicyLevel[], subjects: readonly AccessSubject[]): Set<VirtualPath> {
+/** Every folder that a rule or a mount names, and every name in it that a rule names. */
+function* pathsFor(levels: readonly PolicyLevel[], subjects: readonly AccessSubject[]): Generator<VirtualPath> {
   const folders = new Set<VirtualPath>([ROOT, ...subjects[0]!.mounts.map(({ path }) => path)]);
   for (const { rules } of levels) for (const rule of rules.paths ?? []) folders.add(samplePath(rule));
   const names = new Set(['sample']);
@@ -129,9 +154,13 @@ function pathsFor(levels: readonly PolicyLevel[], subjects: readonly AccessSubje
       for (const pattern of list ?? []) names.add(sampleName(pattern));
     }
   }
-  const paths = new Set(folders);
-  for (const folder of folders) for (const name of names) paths.add(childOf(folder, name));
-  return paths;
+  yield* folders;
+  for (const folder of folders) {
+    for (const name of names) {
+      const path = childOf(folder, name);
+      if (!folders.has(path)) yield path;
+    }
+  }
 }
 
 function samplePath(rule: PathRule): VirtualPath {
