@@ -1,7 +1,7 @@
 // The benchmark: Quayside and the FTP servers that are installed, row by row and round by round. See docs/benchmarks.md.
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fail, setup } from '../scripts/setup.mjs';
 import { makeCertificate } from './certificate.mjs';
 import { BIG_BYTES, emptyUploads, makeDataSet, QUICK_BIG_BYTES } from './data-set.mjs';
@@ -67,7 +67,7 @@ async function bench(options, rows) {
   const client = new LoadClient(compileLoadClient(scratch), { core: options.clientCore });
   const place = { core: options.serverCore, scratch, files, tls };
   const out = options.out ?? join(RESULTS, `${new Date().toISOString().slice(0, 19).replaceAll(':', '')}Z.json`);
-  const profile = options.profile ? join(dirname(out), 'profiles') : null;
+  const profile = options.profile ? resolve(dirname(out), 'profiles') : null;
   const servers = [new Quayside({ ...place, profile }), ...found.map((definition) => new Peer(definition, place))];
   const results = {
     startedAt: new Date().toISOString(),

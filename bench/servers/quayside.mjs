@@ -9,6 +9,7 @@ import { ProcessGroup, sleep } from '../process-group.mjs';
 import { freePort } from './peer.mjs';
 
 const MAIN = join(import.meta.dirname, '../../dist/apps/standalone/apps/standalone/src/main.js');
+const PRELOAD = join(import.meta.dirname, '../worker-profile.mjs');
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 60_000;
 const SETTLE_DEADLINE_MS = 120_000;
@@ -91,6 +92,8 @@ export class Quayside {
 
   /** Waits until events have drained and nothing is under way; the CPU seconds that this took. */
   async settle() {
+    // The profiler's own sampling never rests.
+    if (this.profile !== null) return 0;
     const before = this.cpuSeconds();
     const until = Date.now() + SETTLE_DEADLINE_MS;
     for (let last = before; Date.now() < until;) {
@@ -124,7 +127,7 @@ export class Quayside {
       FTP_HOST: '127.0.0.1',
       FTP_PORT: String(this.ports.ftp),
       FTPS_PORT: String(this.ports.ftps),
-      FTP_PASSIVE_PORTS: '30000-30999',
+      FTP_PASSIVE_PORTS: '30000-30099',
       FTP_WORKERS: '1',
       FTP_MAX_SESSIONS: '20000',
       FTP_TLS_CERT: this.tls.certFile,
@@ -132,7 +135,7 @@ export class Quayside {
       UPLOAD_FSYNC: 'off',
     };
     if (this.profile === null) return env;
-    return { ...env, NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${this.profile}` };
+    return { ...env, NODE_OPTIONS: `--import=${PRELOAD}`, QUAYSIDE_BENCH_PROFILES: this.profile };
   }
 
   /** Tenant, accounts and files. */
