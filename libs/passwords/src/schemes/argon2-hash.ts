@@ -4,9 +4,9 @@ import type { StoredHash } from './stored-hash.js';
 const FORM =
   /^\$argon2(id|i|d)\$(?:v=(?:16|19)\$)?m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,172}$/;
 /** One login may take this much memory for as long as it is checked (KiB), */
-const MOST_MEMORY = 256 * 1024;
-/** and go over this much of it in all: about two seconds. */
-const MOST_WORK = 1024 * 1024;
+const MOST_MEMORY = 128 * 1024;
+/** and go over this much of it in all: about a second. */
+const MOST_WORK = 512 * 1024;
 const MOST_LANES = 16;
 
 /** The PHC strings `$argon2id$`, `$argon2i$` and `$argon2d$`; computed on libuv's threads. */

@@ -3,8 +3,8 @@ import type { StoredHash } from './stored-hash.js';
 
 const FORM = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
-/** 2^15 rounds take about two seconds of one core. */
-const MAX_COST = 15;
+/** 2^14 rounds take about a second of one core. */
+const MAX_COST = 14;
 
 /** `$2a$`, `$2b$` and PHP's `$2y$`, which is `$2b$` by another name. */
 export function bcryptHash(text: string): StoredHash | null {
