@@ -1,6 +1,7 @@
 import type { EventRecord } from '@quayside/database';
 import { z } from 'zod';
 import { accountFilter } from '../http/account-filter.js';
+import { type Column, exportFormat } from '../http/export.js';
 import { id, moment, pathFilter, time } from '../http/fields.js';
 import { pageOf, pageParameters } from '../http/page.js';
 
@@ -20,6 +21,9 @@ export const eventQuery = z.strictObject({
   sort: z.enum(['-at', 'at']).default('-at'),
 });
 export type EventQuery = z.output<typeof eventQuery>;
+
+export const eventExportQuery = eventQuery.omit({ limit: true, cursor: true }).extend({ format: exportFormat });
+export type EventExportQuery = z.output<typeof eventExportQuery>;
 
 export const eventOut = z
   .object({
@@ -41,3 +45,15 @@ export const eventPage = pageOf('EventPage', eventOut);
 export function presentEvent(event: EventRecord): EventOut {
   return { ...event, at: event.at.toISOString(), data: { ...event.data } };
 }
+
+export const EVENT_COLUMNS: readonly Column<EventOut>[] = [
+  ['id', (event) => event.id],
+  ['type', (event) => event.type],
+  ['v', (event) => event.v],
+  ['at', (event) => event.at],
+  ['accountId', (event) => event.accountId],
+  ['sessionId', (event) => event.sessionId],
+  ['node', (event) => event.node],
+  ['worker', (event) => event.worker],
+  ['data', (event) => JSON.stringify(event.data)],
+];

@@ -1,9 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type StreamableFile } from '@nestjs/common';
 import { AccountRepository, EventLogRepository, type EventRecord } from '@quayside/database';
 import { resolveAccount } from '../http/account-filter.js';
+import { exportList } from '../http/export.js';
 import { type Page, readPage } from '../http/page.js';
 import { isTimeAndId } from '../http/positions.js';
-import { type EventOut, type EventQuery, presentEvent } from './events.schema.js';
+import { EVENT_COLUMNS, type EventExportQuery, type EventOut, type EventQuery, presentEvent } from './events.schema.js';
 
 @Injectable()
 export class EventsService {
@@ -25,5 +26,21 @@ export class EventsService {
       },
       presentEvent,
     );
+  }
+
+  /** The whole list as a file, with the same filters. */
+  async export(tenantId: string, query: EventExportQuery): Promise<StreamableFile> {
+    const { format, sort, account, session, ...filter } = query;
+    const resolved = { ...filter, sessionId: session, account: await resolveAccount(this.accounts, tenantId, account) };
+    return exportList<EventRecord, EventOut>({
+      name: 'events',
+      format,
+      columns: EVENT_COLUMNS,
+      read: (last, limit) => {
+        const after = last === null ? null : [last.at.toISOString(), last.id];
+        return this.events.list(tenantId, resolved, sort === '-at', after, limit);
+      },
+      present: presentEvent,
+    });
   }
 }

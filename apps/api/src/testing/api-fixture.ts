@@ -75,7 +75,7 @@ async function call(url: string, method: string, path: string, options: ApiCall)
     ...(body === undefined ? {} : { body }),
   });
   const text = await response.text();
-  const isJson = (response.headers.get('content-type') ?? '').includes('json');
+  const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
 }
 

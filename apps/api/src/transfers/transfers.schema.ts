@@ -1,6 +1,7 @@
 import type { TransferRecord } from '@quayside/database';
 import { z } from 'zod';
 import { accountFilter } from '../http/account-filter.js';
+import { type Column, exportFormat } from '../http/export.js';
 import { count, id, moment, pathFilter, time } from '../http/fields.js';
 import { pageOf, pageParameters } from '../http/page.js';
 
@@ -17,6 +18,9 @@ export const transferQuery = z.strictObject({
   sort: z.enum(['-startedAt', 'startedAt']).default('-startedAt'),
 });
 export type TransferQuery = z.output<typeof transferQuery>;
+
+export const transferExportQuery = transferQuery.omit({ limit: true, cursor: true }).extend({ format: exportFormat });
+export type TransferExportQuery = z.output<typeof transferExportQuery>;
 
 export const transferOut = z
   .object({
@@ -51,3 +55,21 @@ export function presentTransfer(transfer: TransferRecord): TransferOut {
     finishedAt: transfer.finishedAt.toISOString(),
   };
 }
+
+export const TRANSFER_COLUMNS: readonly Column<TransferOut>[] = [
+  ['id', (row) => row.id],
+  ['account', (row) => row.account],
+  ['accountId', (row) => row.accountId],
+  ['direction', (row) => row.direction],
+  ['path', (row) => row.path],
+  ['bytes', (row) => row.bytes],
+  ['outcome', (row) => row.outcome],
+  ['reason', (row) => row.reason],
+  ['sha256', (row) => row.sha256],
+  ['protocol', (row) => row.protocol],
+  ['startedAt', (row) => row.startedAt],
+  ['finishedAt', (row) => row.finishedAt],
+  ['sessionId', (row) => row.sessionId],
+  ['remoteAddress', (row) => row.remoteAddress],
+  ['node', (row) => row.node],
+];

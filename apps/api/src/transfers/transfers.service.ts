@@ -1,9 +1,16 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type StreamableFile } from '@nestjs/common';
 import { AccountRepository, TransferLogRepository, type TransferRecord } from '@quayside/database';
 import { resolveAccount } from '../http/account-filter.js';
+import { exportList } from '../http/export.js';
 import { type Page, readPage } from '../http/page.js';
 import { isTimeAndId } from '../http/positions.js';
-import { presentTransfer, type TransferOut, type TransferQuery } from './transfers.schema.js';
+import {
+  presentTransfer,
+  TRANSFER_COLUMNS,
+  type TransferExportQuery,
+  type TransferOut,
+  type TransferQuery,
+} from './transfers.schema.js';
 
 @Injectable()
 export class TransfersService {
@@ -25,5 +32,21 @@ export class TransfersService {
       },
       presentTransfer,
     );
+  }
+
+  /** The whole list as a file, with the same filters. */
+  async export(tenantId: string, query: TransferExportQuery): Promise<StreamableFile> {
+    const { format, sort, account, session, ...filter } = query;
+    const resolved = { ...filter, sessionId: session, account: await resolveAccount(this.accounts, tenantId, account) };
+    return exportList<TransferRecord, TransferOut>({
+      name: 'transfers',
+      format,
+      columns: TRANSFER_COLUMNS,
+      read: (last, limit) => {
+        const after = last === null ? null : [last.startedAt.toISOString(), last.id];
+        return this.transfers.list(tenantId, resolved, sort === '-startedAt', after, limit);
+      },
+      present: presentTransfer,
+    });
   }
 }
