@@ -7,6 +7,9 @@ import { RequireRole } from '../auth/roles.decorator.js';
 import { Answers, AnswersNothing, Fails } from '../http/openapi.decorators.js';
 import { IdParam, TenantParam } from '../http/path-parameters.js';
 import {
+  endedSessions,
+  endSessionsQuery,
+  type EndSessionsQuery,
   endSessionQuery,
   type EndSessionQuery,
   sessionOut,
@@ -40,6 +43,20 @@ export class SessionsController {
   @Fails('tenant.not-found', 'session.not-found')
   get(@CurrentTenant() tenant: TenantRef, @Param('id') id: string) {
     return this.sessions.get(tenant.id, id);
+  }
+
+  @Delete()
+  @RequireRole('tenant-admin')
+  @TenantParam()
+  @ApiOperation({ operationId: 'endSessions', summary: 'End all live sessions of an account or an address' })
+  @Answers(endedSessions, { description: 'How many workers have been told to end' })
+  @Fails('tenant.not-found', 'account.not-found')
+  endMany(
+    @CurrentActor() actor: Actor,
+    @CurrentTenant() tenant: TenantRef,
+    @Query({ schema: endSessionsQuery }) query: EndSessionsQuery,
+  ) {
+    return this.sessions.endMany(actor, tenant.id, query);
   }
 
   @Delete(':id')

@@ -4,12 +4,33 @@ import { accountFilter } from '../http/account-filter.js';
 import { id, label, time } from '../http/fields.js';
 import { pageOf, pageParameters } from '../http/page.js';
 
-export const sessionQuery = z.strictObject({
-  ...pageParameters,
-  account: accountFilter,
-  remoteAddress: z.string().min(1).max(45).optional(),
-});
+const address = z.string().min(1).max(45).optional().describe('The client’s IP address.');
+const filters = {
+  address,
+  remoteAddress: address.describe('The same as `address`.'),
+  protocol: z.enum(['ftp', 'ftps']).optional(),
+  node: z.string().min(1).max(63).optional().describe('Name of the node.'),
+};
+
+export const sessionQuery = z.strictObject({ ...pageParameters, account: accountFilter, ...filters });
 export type SessionQuery = z.output<typeof sessionQuery>;
+
+export const platformSessionQuery = z.strictObject({ ...pageParameters, ...filters });
+export type PlatformSessionQuery = z.output<typeof platformSessionQuery>;
+
+const reason = label.optional().describe('Kept in the sessions’ events.');
+
+export const endSessionsQuery = z
+  .strictObject({ account: accountFilter, address, reason })
+  .refine(({ account, address }) => account !== undefined || address !== undefined, 'needs account or address');
+export type EndSessionsQuery = z.output<typeof endSessionsQuery>;
+
+export const endPlatformSessionsQuery = z.strictObject({ address: address.nonoptional(), reason });
+export type EndPlatformSessionsQuery = z.output<typeof endPlatformSessionsQuery>;
+
+export const endedSessions = z
+  .object({ ended: z.int().describe('Sessions whose workers have been told.') })
+  .meta({ id: 'EndedSessions' });
 
 export const endSessionQuery = z.strictObject({
   reason: label.optional().describe('Kept in the session’s event.'),
@@ -37,8 +58,19 @@ export type SessionOut = z.output<typeof sessionOut>;
 
 export const sessionPage = pageOf('SessionPage', sessionOut);
 
+export const platformSessionOut = sessionOut
+  .extend({ tenantId: id, tenant: z.string().describe('Slug of the tenant.') })
+  .meta({ id: 'PlatformSession' });
+export type PlatformSessionOut = z.output<typeof platformSessionOut>;
+
+export const platformSessionPage = pageOf('PlatformSessionPage', platformSessionOut);
+
+export function presentPlatformSession(session: LiveSessionRecord): PlatformSessionOut {
+  return { ...presentSession(session), tenantId: session.tenantId, tenant: session.tenant };
+}
+
 export function presentSession(session: LiveSessionRecord): SessionOut {
-  const { username, endReason, openedAt, seenAt, activity, ...rest } = session;
+  const { tenantId: _, tenant: __, username, endReason, openedAt, seenAt, activity, ...rest } = session;
   return {
     ...rest,
     account: username,

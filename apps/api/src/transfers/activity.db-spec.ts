@@ -240,3 +240,74 @@ describe('live sessions', () => {
     expect((await api.call('GET', `/v1/tenants/acme/sessions/${open}`)).body.ending).toBe(true);
   });
 });
+
+describe('exports', () => {
+  it('have every row of the list, as NDJSON and as CSV, under the same filters', async () => {
+    for (const list of ['transfers', 'events']) {
+      const filter = list === 'transfers' ? 'direction=upload' : 'type=login.failed';
+      const items = await all(list, filter);
+      const path = `/v1/tenants/acme/${list}/export?${filter}`;
+      const ndjson = await api.call('GET', path, { key: acme.viewer });
+      expect(ndjson.headers.get('content-disposition')).toContain(`${list}.ndjson`);
+      expect(
+        ndjson.body
+          .trimEnd()
+          .split('\n')
+          .map((line: string) => JSON.parse(line)),
+      ).toEqual(items);
+      const csv = await api.call('GET', `${path}&format=csv`, { key: acme.viewer });
+      expect(csv.headers.get('content-type')).toBe('text/csv; charset=utf-8');
+      expect(csv.body.trimEnd().split('\r\n')).toHaveLength(items.length + 1);
+    }
+  });
+
+  it('belong to the tenant and refuse what the list refuses', async () => {
+    const key = acme.viewer;
+    expect((await api.call('GET', '/v1/tenants/other/transfers/export', { key })).status).toBe(404);
+    const refused = await api.call('GET', '/v1/tenants/acme/events/export?colour=red', { key });
+    expect(refused.body.errors[0].field).toBe('colour');
+  });
+});
+
+describe('ending many sessions', () => {
+  const open = async (remoteAddress: string, accountId = web.id) => {
+    const { prisma } = api.database;
+    const node = await prisma.node.upsert({
+      where: { name: 'many' },
+      update: {},
+      create: { id: newId(), name: 'many', version: '1', startedAt: new Date(), heartbeatAt: new Date() },
+    });
+    const about = { startedAt: new Date(), heartbeatAt: new Date() };
+    const worker = await prisma.worker.create({ data: { id: newId(), nodeId: node.id, slot: 0, pid: 1, ...about } });
+    const id = newId();
+    const facts = { username: 'web', protocol: 'ftp', openedAt: new Date(), seenAt: new Date() };
+    await prisma.ftpSession.create({
+      data: { id, workerId: worker.id, tenantId: acme.id, accountId, remoteAddress, ...facts },
+    });
+    return id;
+  };
+
+  it('takes all of an account or of an address, and says how many', async () => {
+    const [one, two] = [await open('203.0.113.1'), await open('203.0.113.2', deletedAccount)];
+    await open('203.0.113.2');
+    const key = acme.admin;
+    const byAddress = await api.call('DELETE', '/v1/tenants/acme/sessions?address=203.0.113.2', { key });
+    expect(byAddress).toMatchObject({ status: 200, body: { ended: 2 } });
+    const byAccount = await api.call('DELETE', '/v1/tenants/acme/sessions?account=web&reason=Maintenance', { key });
+    expect(byAccount.body.ended).toBeGreaterThanOrEqual(1);
+    const read = (id: string) => api.call('GET', `/v1/tenants/acme/sessions/${id}`, { key });
+    expect([(await read(one)).body.ending, (await read(two)).body.ending]).toEqual([true, true]);
+    expect((await api.call('DELETE', '/v1/tenants/acme/sessions', { key })).body.code).toBe('request.invalid');
+    const viewer = { key: acme.viewer };
+    expect((await api.call('DELETE', '/v1/tenants/acme/sessions?account=web', viewer)).status).toBe(403);
+  });
+
+  it('shows the platform the sessions of all tenants, and lets it end those of an address', async () => {
+    const id = await open('203.0.113.9');
+    const { body } = await api.call('GET', '/v1/sessions?address=203.0.113.9&node=many&protocol=ftp');
+    expect(body.items).toMatchObject([{ id, tenantId: acme.id, tenant: 'acme', node: 'many', ending: false }]);
+    expect((await api.call('GET', '/v1/sessions', { key: acme.admin })).status).toBe(403);
+    const ended = await api.call('DELETE', '/v1/sessions?address=203.0.113.9');
+    expect(ended.body).toEqual({ ended: 1 });
+  });
+});

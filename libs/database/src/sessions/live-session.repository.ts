@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Database, type Statement } from '../database.js';
+import { Database, type Queryable, type Statement } from '../database.js';
 import { ListQuery, type SortKey } from '../list-query.js';
 import type { Transaction } from '../transaction.js';
 
 export interface LiveSessionRecord {
   readonly id: string;
+  readonly tenantId: string;
+  readonly tenant: string;
   readonly accountId: string;
   readonly username: string;
   readonly remoteAddress: string;
@@ -22,17 +24,30 @@ export interface LiveSessionRecord {
 export interface LiveSessionFilter {
   readonly accountId?: string | undefined;
   readonly remoteAddress?: string | undefined;
+  readonly protocol?: string | undefined;
+  /** Name of the node. */
+  readonly node?: string | undefined;
 }
 
 const SELECT = `
-  SELECT s.id, s.account_id AS "accountId", s.username, s.remote_address AS "remoteAddress", s.protocol,
+  SELECT s.id, s.tenant_id AS "tenantId", t.slug AS tenant, s.account_id AS "accountId", s.username, s.remote_address AS "remoteAddress", s.protocol,
     s.tls_version AS "tlsVersion", s.tls_cipher AS "tlsCipher", s.client_name AS "clientName",
     s.opened_at AS "openedAt", s.seen_at AS "seenAt", s.activity, s.end_reason AS "endReason", n.name AS node
-  FROM ftp_session s JOIN worker w ON w.id = s.worker_id JOIN node n ON n.id = w.node_id`;
+  FROM ftp_session s JOIN worker w ON w.id = s.worker_id JOIN node n ON n.id = w.node_id
+    JOIN tenant t ON t.id = s.tenant_id`;
 
 const FIND: Statement = {
   name: 'live-session-find',
   text: `${SELECT} WHERE s.tenant_id = $1::uuid AND s.id = $2::uuid`,
+};
+
+const END_MANY: Statement = {
+  name: 'live-session-end-many',
+  text: `
+    UPDATE ftp_session SET end_reason = $4
+    WHERE ($1::uuid IS NULL OR tenant_id = $1::uuid) AND ($2::uuid IS NULL OR account_id = $2::uuid)
+      AND ($3::text IS NULL OR remote_address = $3::text) AND end_reason IS NULL
+    RETURNING id`,
 };
 
 const LIST_ORDER: readonly SortKey[] = [
@@ -50,16 +65,19 @@ export class LiveSessionRepository {
     return row ?? null;
   }
 
-  /** Newest first. */
+  /** Newest first; `tenantId` null lists the sessions of all tenants. */
   async list(
-    tenantId: string,
+    tenantId: string | null,
     filter: LiveSessionFilter,
     after: readonly unknown[] | null,
     limit: number,
   ): Promise<LiveSessionRecord[]> {
-    const query = new ListQuery().where('s.tenant_id = ?::uuid', tenantId);
+    const query = new ListQuery();
+    if (tenantId !== null) query.where('s.tenant_id = ?::uuid', tenantId);
     if (filter.accountId !== undefined) query.where('s.account_id = ?::uuid', filter.accountId);
     if (filter.remoteAddress !== undefined) query.where('s.remote_address = ?', filter.remoteAddress);
+    if (filter.protocol !== undefined) query.where('s.protocol = ?', filter.protocol);
+    if (filter.node !== undefined) query.where('n.name = ?', filter.node);
     const { statement, values } = query.after(LIST_ORDER, true, after).build(SELECT, LIST_ORDER, true, limit);
     return this.database.rows<LiveSessionRecord>(statement, values);
   }
@@ -68,5 +86,16 @@ export class LiveSessionRepository {
   async requestEnd(tx: Transaction, tenantId: string, id: string, reason: string): Promise<boolean> {
     const { count } = await tx.ftpSession.updateMany({ where: { id, tenantId }, data: { endReason: reason } });
     return count === 1;
+  }
+
+  /** The same for all sessions of an account, an address or both; resolves to how many. Null: of all tenants. */
+  async requestEndOfMany(
+    queries: Queryable,
+    tenantId: string | null,
+    filter: Pick<LiveSessionFilter, 'accountId' | 'remoteAddress'>,
+    reason: string,
+  ): Promise<number> {
+    const values = [tenantId, filter.accountId ?? null, filter.remoteAddress ?? null, reason];
+    return (await queries.rows(END_MANY, values)).length;
   }
 }
