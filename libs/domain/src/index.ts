@@ -19,6 +19,7 @@ export * from './access/time-windows.js';
 export * from './access/merge-policies.js';
 export * from './access/policy-faults.js';
 export * from './access/credential-limits.js';
+export * from './access/anonymous.js';
 export * from './access/effective-permissions.js';
 export * from './access/path-access.js';
 export * from './access/login-policy.js';

@@ -69,7 +69,7 @@ export class TenantsController {
   @ApiOperation({ operationId: 'patchTenant', summary: 'Change a tenant (RFC 7396 merge patch)' })
   @TakesMergePatch()
   @Answers(tenantOut, { description: 'The tenant as it is now', editable: true })
-  @Fails('tenant.not-found', 'tenant.slug-taken', 'policy.not-found')
+  @Fails('tenant.not-found', 'tenant.slug-taken', 'policy.not-found', 'account.not-found')
   patch(
     @CurrentActor() actor: Actor,
     @CurrentTenant() tenant: TenantRef,

@@ -134,3 +134,35 @@ describe('the audit log', () => {
     expect(await api.database.prisma.auditEntry.count()).toBe(before);
   });
 });
+
+describe('anonymous FTP', () => {
+  it('names the account of its anonymous visitors, and a folder where they may leave files', async () => {
+    await aTenant(api, 'public');
+    await aTenant(api, 'other');
+    const { body: account } = await api.call('POST', '/v1/tenants/public/accounts', {
+      body: { username: 'public' },
+    });
+    const { body: foreign } = await api.call('POST', '/v1/tenants/other/accounts', {
+      body: { username: 'public' },
+    });
+    const path = '/v1/tenants/public';
+    expect((await api.call('GET', path)).body.anonymous).toBeNull();
+    const patched = await api.call('PATCH', path, {
+      body: { anonymous: { account: account.id, dropFolder: '/in/../incoming/' } },
+    });
+    expect(patched.body.anonymous).toEqual({ account: account.id, dropFolder: '/incoming' });
+    const refused = await api.call('PATCH', path, { body: { anonymous: { account: foreign.id } } });
+    expect([refused.status, refused.body.code]).toEqual([404, 'account.not-found']);
+    const { LoginRepository } = await import('@quayside/database');
+    const logins = new LoginRepository(api.database);
+    for (const name of ['anonymous', 'ftp']) {
+      expect(await logins.findForLogin(name, 'public')).toMatchObject({
+        account: { id: account.id },
+        anonymous: { dropFolder: '/incoming' },
+      });
+      expect(await logins.findForLogin(name, 'other')).toBeNull();
+    }
+    expect((await api.call('PATCH', path, { body: { anonymous: null } })).body.anonymous).toBeNull();
+    expect(await logins.findForLogin('anonymous', 'public')).toBeNull();
+  });
+});

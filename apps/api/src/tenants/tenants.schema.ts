@@ -1,4 +1,5 @@
 import type { TenantRecord } from '@quayside/database';
+import { parsePath } from '@quayside/domain';
 import { z } from 'zod';
 import { count, id, label, limit, shownCount, slug, status, time, version } from '../http/fields.js';
 import { pageOf, pageParameters } from '../http/page.js';
@@ -16,6 +17,22 @@ const timeZone = z
   .max(64)
   .refine(isTimeZone, 'must be an IANA time zone, for example Europe/Berlin')
   .describe('IANA time zone in which calendar months begin.');
+
+const dropFolder = z
+  .string()
+  .max(1024)
+  .startsWith('/')
+  .transform((text) => parsePath(text) as string)
+  .nullable()
+  .default(null)
+  .describe('Folder of the account’s view where visitors may leave files that they can neither list nor read.');
+
+const anonymous = z
+  .strictObject({
+    account: id.describe('The account whose files and limits visitors get, and never more than to read.'),
+    dropFolder,
+  })
+  .meta({ id: 'AnonymousLogin', description: 'Login as `anonymous` or `ftp` with any password.' });
 
 export const createTenant = z
   .strictObject({
@@ -38,6 +55,7 @@ export const editableTenant = z.strictObject({
   limits: limits.default({ bytes: null, files: null, accounts: null }),
   timeZone: timeZone.default('UTC'),
   policy: id.nullable().default(null),
+  anonymous: anonymous.nullable().default(null),
   status: status.default('active'),
   statusText: label.nullable().default(null),
 });
@@ -56,6 +74,10 @@ export const patchTenant = z
       .nullish(),
     timeZone: timeZone.nullish(),
     policy: id.nullish(),
+    anonymous: anonymous
+      .partial()
+      .nullish()
+      .describe('Anonymous FTP; null turns it off, which it is until it is set here.'),
     status: status.nullish(),
     statusText: label.nullish(),
   })
@@ -77,6 +99,7 @@ export const tenantOut = z
     usage: z.object({ bytes: count, files: count, accounts: count, reservedBytes: count }),
     timeZone: z.string(),
     policy: id.nullable(),
+    anonymous: z.object({ account: id, dropFolder: z.string().nullable() }).nullable(),
     version,
     createdAt: time,
     updatedAt: time,
@@ -110,6 +133,10 @@ export function presentTenant(tenant: TenantRecord): TenantOut {
     },
     timeZone: tenant.timeZone,
     policy: tenant.policyId,
+    anonymous:
+      tenant.anonymousAccountId === null
+        ? null
+        : { account: tenant.anonymousAccountId, dropFolder: tenant.anonymousDropFolder },
     version: tenant.version,
     createdAt: tenant.createdAt.toISOString(),
     updatedAt: tenant.updatedAt.toISOString(),
@@ -118,8 +145,8 @@ export function presentTenant(tenant: TenantRecord): TenantOut {
 
 /** The editable part of a tenant, as a patch sees it. */
 export function editableOf(tenant: TenantRecord): EditableTenant {
-  const { slug, name, status, statusText, limits, timeZone, policy } = presentTenant(tenant);
-  return { slug, name, status, statusText, limits, timeZone, policy };
+  const { slug, name, status, statusText, limits, timeZone, policy, anonymous: login } = presentTenant(tenant);
+  return { slug, name, status, statusText, limits, timeZone, policy, anonymous: login };
 }
 
 function isTimeZone(name: string): boolean {

@@ -115,8 +115,11 @@ export class TenantsService {
       const after = edit(before);
       if (isDeepStrictEqual(before, after)) return { result: presentTenant(tenant), entry: null };
       if (after.policy !== before.policy) await this.#requirePolicy(queries, tenantId, after.policy);
+      await this.#requireAccount(queries, tenantId, after.anonymous?.account ?? null);
       await this.tenants.update(tx, tenantId, {
         ...columnsOf(after),
+        anonymousAccountId: after.anonymous?.account ?? null,
+        anonymousDropFolder: after.anonymous?.dropFolder ?? null,
         status: after.status,
         statusText: after.statusText,
       });
@@ -131,6 +134,11 @@ export class TenantsService {
     if (tenant === null) throw new DomainError('tenant.not-found');
     precondition.check(tenant.version);
     return tenant;
+  }
+
+  async #requireAccount(queries: Queryable, tenantId: string, accountId: string | null): Promise<void> {
+    if (accountId === null || (await this.tenants.hasAccount(queries, tenantId, accountId))) return;
+    throw new DomainError('account.not-found');
   }
 
   async #requirePolicy(queries: Queryable, tenantId: string, policyId: string | null): Promise<void> {

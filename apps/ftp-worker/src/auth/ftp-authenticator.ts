@@ -3,6 +3,7 @@ import {
   DomainError,
   evaluateLogin,
   type FailureKind,
+  isAnonymousName,
   loginError,
   parseLoginName,
   type SessionGrant,
@@ -15,7 +16,7 @@ import type { AccountDirectory } from './account-directory.js';
 import type { CredentialUpkeep } from './credential-upkeep.js';
 import { LoginRefused } from './login-refused.js';
 import type { LoginThrottle } from './login-throttle.js';
-import { grantOf, loginFacts } from './session-grants.js';
+import { anonymousCredential, grantOf, loginFacts } from './session-grants.js';
 
 export interface FtpAuthenticatorParts {
   readonly accounts: AccountDirectory;
@@ -48,7 +49,8 @@ export class FtpAuthenticator implements Authenticator {
       await hasher.verifyNothing(password, signal);
       return this.refuse(attempt, 'unknown-account', null);
     }
-    const credential = await this.verify(record, attempt);
+    const anonymous = record.anonymous !== null && isAnonymousName(parseLoginName(login)!.username);
+    const credential = anonymous ? anonymousCredential(record) : await this.verify(record, attempt);
     if (credential === null) return this.refuse(attempt, 'wrong-password', record);
     const visit = { address: remoteAddress, tls: attempt.tls, atMs: this.nowMs() };
     const decision = evaluateLogin(loginFacts(record, credential, visit));
@@ -57,7 +59,7 @@ export class FtpAuthenticator implements Authenticator {
     await this.parts.sessions.open(attempt, grant);
     this.parts.grants.opened(attempt, grant, credential);
     throttle.succeeded(login, remoteAddress);
-    this.parts.upkeep.used(credential, password, remoteAddress);
+    if (!anonymous) this.parts.upkeep.used(credential, password, remoteAddress);
     return grant;
   }
 

@@ -7,6 +7,7 @@ import {
   maskOf,
   mergePolicies,
   parsePath,
+  restrictToAnonymous,
   restrictToCredential,
   type SessionGrant,
   type Visit,
@@ -59,14 +60,46 @@ export function grantOf(record: LoginRecord, credential: LoginCredential): Sessi
         backend: { kind: mount.backend, root: mount.root },
       }))
       .toSorted((a, b) => b.path.length - a.path.length),
-    policy: restrictToCredential(policyOf(record), credentialLimitsOf(credential)),
+    ...rulesOf(record, credential),
   };
+}
+
+function rulesOf(record: LoginRecord, credential: LoginCredential): Pick<SessionGrant, 'policy' | 'anonymous'> {
+  const policy = restrictToCredential(policyOf(record), credentialLimitsOf(credential));
+  if (record.anonymous === null || credential.id !== record.account.id) return { policy };
+  const { dropFolder } = record.anonymous;
+  const anonymous = { dropFolder: dropFolder === null ? null : parsePath(dropFolder) };
+  return { policy: restrictToAnonymous(policy, anonymous), anonymous };
+}
+
+/** What an anonymous visitor comes in with instead of a password; it has the account's id. */
+export function anonymousCredential(record: LoginRecord): LoginCredential {
+  return {
+    id: record.account.id,
+    label: 'anonymous',
+    hash: '',
+    expiresAtMs: null,
+    addresses: [],
+    pathPrefix: null,
+    readOnly: false,
+    tlsOnly: false,
+    version: 0,
+  };
+}
+
+/** The credential of an open session as it is now; null where it is gone. */
+export function credentialOf(record: LoginRecord, id: string): LoginCredential | null {
+  if (id === record.account.id) return record.anonymous === null ? null : anonymousCredential(record);
+  return record.credentials.find((credential) => credential.id === id) ?? null;
 }
 
 /** Changes whenever anything that a grant is made of changes. */
 function versionOf(record: LoginRecord, credential: LoginCredential): string {
   const policies = record.policies.map(({ policyId, version }) => `${policyId}:${version}`).join(',');
   const mounts = record.mounts.map(({ id, path, permissions }) => `${id}:${path}:${permissions.join('+')}`).join(',');
-  const limits = JSON.stringify(credentialLimitsOf(credential));
-  return `${record.tenant.version}/${record.account.version}/${policies}/${mounts}/${limits}`;
+  const limits = JSON.stringify([credentialLimitsOf(credential), record.anonymous]);
+  // Statuses by name too: they must not depend on whoever changes a row to count its version.
+  const { tenant, account } = record;
+  const statuses = JSON.stringify([tenant.status, tenant.statusText, account.status, account.statusText]);
+  return `${tenant.version}/${account.version}/${statuses}/${policies}/${mounts}/${limits}`;
 }

@@ -21,6 +21,7 @@ function aRecord(changes: Partial<LoginRecord['account']> = {}, credentialVersio
       version: 1,
       ...changes,
     },
+    anonymous: null,
     credentials: [
       {
         id: 'c1',

@@ -1,7 +1,7 @@
 import { credentialLimitsOf, type LoginCredential, type LoginRecord } from '@quayside/database';
-import { mayContinue, type SessionGrant } from '@quayside/domain';
+import { mayContinue, nextLoginChange, type SessionGrant } from '@quayside/domain';
 import type { Log, LoginAttempt, SessionEnd } from '@quayside/ftp-engine';
-import { grantOf, policyOf } from '../auth/session-grants.js';
+import { credentialOf, grantOf, policyOf } from '../auth/session-grants.js';
 
 /** The open sessions that a change can reach; FtpEngine is one. */
 export interface OpenSessions {
@@ -19,7 +19,12 @@ interface Live {
   readonly credentialVersion: number;
   readonly address: string;
   readonly tls: boolean;
+  /** When time alone may end it (expiry, hours of access); null for never. */
+  changesAtMs: number | null;
 }
+
+/** setTimeout takes no more; the timer is set again then. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * What each open session was granted, and the re-evaluation when the account behind it changes: the session gets the
@@ -29,6 +34,9 @@ export class LiveGrants {
   private readonly live = new Map<string, Live>();
   private readonly pending = new Set<string>();
   private running: Promise<void> | null = null;
+  /** Wakes at the next instant at which time alone may end a session. */
+  private timer: NodeJS.Timeout | null = null;
+  private timerAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly records: AccountRecords,
@@ -36,9 +44,16 @@ export class LiveGrants {
     private readonly log: Log,
   ) {}
 
-  opened(attempt: LoginAttempt, grant: SessionGrant, credential: LoginCredential): void {
+  opened(attempt: LoginAttempt, grant: SessionGrant, credential: LoginCredential, record: LoginRecord): void {
     const { remoteAddress, tls } = attempt;
-    this.live.set(attempt.sessionId, { grant, credentialVersion: credential.version, address: remoteAddress, tls });
+    const changesAtMs = changeOf(record, credential);
+    const session = { grant, credentialVersion: credential.version, address: remoteAddress, tls, changesAtMs };
+    this.live.set(attempt.sessionId, session);
+    this.wakeAt(changesAtMs);
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
   }
 
   closed(sessionId: string): void {
@@ -54,6 +69,29 @@ export class LiveGrants {
     }
     if (this.pending.size > 0) this.running ??= this.run();
     return this.running ?? Promise.resolve();
+  }
+
+  private wakeAt(atMs: number | null): void {
+    if (atMs === null || atMs >= this.timerAtMs) return;
+    this.timerAtMs = atMs;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.timePassed(), Math.min(Math.max(0, atMs - Date.now()), LONGEST_TIMER_MS));
+    this.timer.unref();
+  }
+
+  private timePassed(): void {
+    this.timer = null;
+    this.timerAtMs = Number.POSITIVE_INFINITY;
+    const now = Date.now();
+    for (const session of this.live.values()) {
+      if (session.changesAtMs === null) continue;
+      if (session.changesAtMs > now) this.wakeAt(session.changesAtMs);
+      else {
+        session.changesAtMs = null;
+        this.pending.add(session.grant.accountId);
+      }
+    }
+    if (this.pending.size > 0) this.running ??= this.run();
   }
 
   private async run(): Promise<void> {
@@ -76,7 +114,7 @@ export class LiveGrants {
   }
 
   private reconsider(sessionId: string, session: Live, record: LoginRecord | null): void {
-    const credential = record?.credentials.find(({ id }) => id === session.grant.credentialId) ?? null;
+    const credential = record === null ? null : credentialOf(record, session.grant.credentialId);
     const decision = mayContinue({
       tenant: record?.tenant ?? null,
       account: record?.account ?? null,
@@ -89,9 +127,17 @@ export class LiveGrants {
       void this.sessions().endSession(sessionId, { text: decision.text, reason: decision.error });
       return;
     }
+    session.changesAtMs = changeOf(record!, credential!);
+    this.wakeAt(session.changesAtMs);
     const grant = grantOf(record!, credential!);
     if (grant.version === session.grant.version) return;
     session.grant = grant;
     this.sessions().replaceGrant(sessionId, grant);
   }
+}
+
+/** When time alone may turn the answer to whether the session may go on; null for never. */
+function changeOf(record: LoginRecord, credential: LoginCredential): number | null {
+  const { tenant, account } = record;
+  return nextLoginChange({ tenant, account, credential: credentialLimitsOf(credential), policy: policyOf(record) }, Date.now());
 }

@@ -19,6 +19,8 @@ export interface LoginRecord {
     readonly expiresAtMs: number | null;
     readonly version: number;
   };
+  /** Where the account is the one that visitors without a password become; null elsewhere. */
+  readonly anonymous: { readonly dropFolder: string | null } | null;
   readonly credentials: readonly LoginCredential[];
   readonly mounts: readonly LoginMount[];
   /** Platform, tenant, account, in this order; absent where none is set. */
@@ -60,6 +62,8 @@ const RECORD = `
       'timeZone', t.time_zone, 'version', t.version),
     'account', jsonb_build_object('id', a.id, 'username', a.username, 'status', a.status, 'statusText', a.status_text,
       'expiresAtMs', floor(extract(epoch FROM a.expires_at) * 1000), 'version', a.version),
+    'anonymous', CASE WHEN t.anonymous_account_id = a.id
+      THEN jsonb_build_object('dropFolder', t.anonymous_drop_folder) END,
     'credentials', coalesce((
       SELECT jsonb_agg(jsonb_build_object('id', c.id, 'label', c.label, 'hash', c.hash,
         'expiresAtMs', floor(extract(epoch FROM c.expires_at) * 1000), 'addresses', to_jsonb(c.addresses),
@@ -79,11 +83,13 @@ const RECORD = `
   ) AS record
   FROM account a JOIN tenant t ON t.id = a.tenant_id`;
 
+/** `anonymous` and `ftp` mean the anonymous account where the tenant has one, else accounts of these names. */
 const BY_NAME = {
   name: 'login_by_name',
   text: `${RECORD}
-    WHERE a.username = $1
-      AND t.id = coalesce((SELECT id FROM tenant WHERE slug = $2), (SELECT tenant_id FROM tenant_domain WHERE domain = $2))`,
+    WHERE t.id = coalesce((SELECT id FROM tenant WHERE slug = $2), (SELECT tenant_id FROM tenant_domain WHERE domain = $2))
+      AND CASE WHEN $1 IN ('anonymous', 'ftp') AND t.anonymous_account_id IS NOT NULL
+        THEN a.id = t.anonymous_account_id ELSE a.username = $1 END`,
 };
 const BY_IDS = { name: 'login_by_ids', text: `${RECORD} WHERE a.id = ANY ($1::uuid[])` };
 

@@ -15,6 +15,8 @@ export interface TenantRecord extends TenantRef {
   readonly statusText: string | null;
   readonly timeZone: string;
   readonly policyId: string | null;
+  readonly anonymousAccountId: string | null;
+  readonly anonymousDropFolder: string | null;
   readonly maxAccounts: number | null;
   readonly bytesLimit: number | null;
   readonly filesLimit: number | null;
@@ -41,6 +43,8 @@ export interface NewTenant {
 export type TenantChange = Partial<Omit<NewTenant, 'id'>> & {
   readonly status?: string;
   readonly statusText?: string | null;
+  readonly anonymousAccountId?: string | null;
+  readonly anonymousDropFolder?: string | null;
 };
 
 export interface TenantFilter {
@@ -56,7 +60,8 @@ export interface TenantSort {
 
 const SELECT = `
   SELECT t.id, t.slug, t.name, t.status, t.status_text AS "statusText", t.time_zone AS "timeZone",
-    t.policy_id AS "policyId", t.max_accounts AS "maxAccounts", l.bytes_limit AS "bytesLimit",
+    t.policy_id AS "policyId", t.anonymous_account_id AS "anonymousAccountId",
+    t.anonymous_drop_folder AS "anonymousDropFolder", t.max_accounts AS "maxAccounts", l.bytes_limit AS "bytesLimit",
     l.files_limit AS "filesLimit", coalesce(l.bytes_used, 0) AS "bytesUsed", coalesce(l.files_used, 0) AS "filesUsed",
     coalesce(l.bytes_reserved, 0) AS "bytesReserved",
     (SELECT count(*) FROM account a WHERE a.tenant_id = t.id) AS accounts,
@@ -69,6 +74,11 @@ const FIND: Statement = { name: 'tenant-find', text: `${SELECT} WHERE t.id = $1:
 const LOCK: Statement = {
   name: 'tenant-lock',
   text: 'SELECT t.id FROM tenant t WHERE t.id = $1::uuid FOR NO KEY UPDATE',
+};
+
+const HAS_ACCOUNT: Statement = {
+  name: 'tenant-has-account',
+  text: 'SELECT id FROM account WHERE tenant_id = $1::uuid AND id = $2::uuid',
 };
 
 const HOLDINGS: Statement = {
@@ -133,6 +143,10 @@ export class TenantRepository {
       where: { id: tenantId },
       data: { ...limitsData(bytesLimit, filesLimit), version: { increment: 1 } },
     });
+  }
+
+  async hasAccount(queries: Queryable, tenantId: string, accountId: string): Promise<boolean> {
+    return (await queries.rows(HAS_ACCOUNT, [tenantId, accountId])).length > 0;
   }
 
   /** What keeps the tenant from being deleted. */

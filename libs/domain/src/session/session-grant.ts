@@ -1,4 +1,5 @@
 import type { AccessPolicy } from '../access/access-policy.js';
+import type { AnonymousAccess } from '../access/anonymous.js';
 import type { PermissionMask } from '../access/permission.js';
 import type { Status } from '../access/status.js';
 import type { VirtualPath } from '../paths/virtual-path.js';
@@ -39,4 +40,6 @@ export interface SessionGrant {
   /** Sorted so that the mount with the longest path comes first. */
   readonly mounts: readonly GrantMount[];
   readonly policy: AccessPolicy;
+  /** A visitor without a password; `policy` holds the limits already. Absent for everybody else. */
+  readonly anonymous?: AnonymousAccess;
 }

@@ -1,5 +1,8 @@
+import { nameOf, type VirtualPath } from '@quayside/domain';
+import type { Reply } from '../control/reply.js';
 import { upload } from '../transfer/upload.js';
-import { defineCommand } from './define-command.js';
+import { type CommandContext, defineCommand } from './define-command.js';
+import { isDropBox, uniquePath } from './unique-path.js';
 
 /** RFC 959 §4.1.3 STOR; after REST n it goes on at byte n (RFC 3659 §5). */
 export const stor = defineCommand({
@@ -10,12 +13,20 @@ export const stor = defineCommand({
   flags: { arg: 'required', data: true },
   replyCodes: { 'database.unavailable': 451, 'request.invalid': 504 },
   handler: async (context) => {
-    const start = context.session.takeRestart();
+    const { session } = context;
+    const start = session.takeRestart();
+    const path = session.fs!.resolve(context.arg);
+    if (isDropBox(session, path)) return leave(context, uniquePath(path));
     return upload(context, {
-      path: context.session.fs!.resolve(context.arg),
+      path,
       intent: start > 0 ? 'resume' : 'replace',
       start,
       announce: null,
     });
   },
 });
+
+/** Into a drop box: always a new file, whose name the reply tells. */
+function leave(context: CommandContext, path: VirtualPath): Promise<Reply> {
+  return upload(context, { path, intent: 'create', start: 0, announce: nameOf(path) });
+}

@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { DomainError, nameOf, parentOf, childOf, type VirtualPath } from '@quayside/domain';
+import { DomainError, nameOf, type VirtualPath } from '@quayside/domain';
 import { reply } from '../control/reply.js';
 import type { AccountFileSystem } from '../filesystem/account-file-system.js';
 import { upload } from '../transfer/upload.js';
+import type { Session } from '../session/session.js';
 import { defineCommand } from './define-command.js';
+import { isDropBox, uniquePath } from './unique-path.js';
 
 const RESTART_PENDING = reply(450, "Can't STOU while REST request is pending.");
 const ATTEMPTS = 8;
@@ -22,17 +23,18 @@ export const stou = defineCommand({
   handler: async (context) => {
     const { session, arg } = context;
     if (session.takeRestart() > 0) return RESTART_PENDING;
-    const path = await freePath(session.fs!, arg);
+    const path = await freePath(session, arg);
     return upload(context, { path, intent: 'create', start: 0, announce: nameOf(path) });
   },
 });
 
 /** The wished name itself where it is free, else with a random end. The publish is exclusive, so a race loses safely. */
-async function freePath(fs: AccountFileSystem, wish: string): Promise<VirtualPath> {
+async function freePath(session: Session, wish: string): Promise<VirtualPath> {
+  const fs = session.fs!;
   const base = fs.resolve(wish === '' ? 'upload' : wish);
-  if (wish !== '' && (await isFree(fs, base))) return base;
+  if (wish !== '' && !isDropBox(session, base) && (await isFree(fs, base))) return base;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const path = childOf(parentOf(base), `${nameOf(base)}.${randomBytes(6).toString('hex')}`);
+    const path = uniquePath(base);
     if (await isFree(fs, path)) return path;
   }
   throw new DomainError('path.exists');

@@ -1,3 +1,4 @@
+import { isAnonymousName, parseLoginName } from '@quayside/domain';
 import { reply } from '../control/reply.js';
 import { defineCommand } from './define-command.js';
 
@@ -20,7 +21,6 @@ export const user = defineCommand({
     if (session.grant !== null) return ALREADY;
     if (session.tls === null && session.listener.tls === 'required') return TLS_FIRST;
     session.pendingLogin = arg;
-    const name = arg.toLowerCase();
-    return name === 'anonymous' || name === 'ftp' ? EMAIL_WANTED : PASSWORD_WANTED;
+    return isAnonymousName(parseLoginName(arg)?.username ?? '') ? EMAIL_WANTED : PASSWORD_WANTED;
   },
 });
