@@ -24,7 +24,9 @@ describe('database errors', () => {
 
   it('answer a statement on a database that is down with database.unavailable', async () => {
     const database = openDatabase({ url: 'postgresql://nobody@127.0.0.1:1/none' });
-    await expect(database.rows({ name: 'one', text: 'SELECT 1' })).rejects.toMatchObject({ code: 'database.unavailable' });
+    await expect(database.rows({ name: 'one', text: 'SELECT 1' })).rejects.toMatchObject({
+      code: 'database.unavailable',
+    });
     await database.close();
   });
 });

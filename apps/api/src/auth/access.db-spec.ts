@@ -74,27 +74,31 @@ describe('API keys', () => {
 });
 
 describe('a tenant’s key', () => {
-  it('gets for another tenant exactly what it gets for one that does not exist, on every route', async () => {
-    const { body: account } = await api.call('GET', '/v1/tenants/other/accounts/web');
-    const { items: keys } = (await api.call('GET', '/v1/tenants/other/api-keys')).body;
-    const ids: Record<string, string> = { account: account.id, id: keys[0].id };
-    const scoped = (await routes()).filter(({ path }) => path.includes('{tenant}'));
-    expect(scoped.length).toBeGreaterThan(20);
-    for (const { method, path } of scoped) {
-      const at = (tenant: string): string =>
-        path.replace('{tenant}', tenant).replaceAll(/{(\w+)}/g, (_, name: string) => ids[name]!);
-      const nowhere = await api.call(method, at('does-not-exist'), { key: acme.admin });
-      expect([method, path, nowhere.status, nowhere.body.code]).toEqual([method, path, 404, 'tenant.not-found']);
-      for (const tenant of [other.slug, other.id]) {
-        for (const key of [acme.admin, acme.viewer]) {
-          const foreign = await api.call(method, at(tenant), { key, body: method === 'GET' ? undefined : {} });
-          expect(foreign.status).toBe(404);
-          expect(foreign.body).toEqual(nowhere.body);
+  it(
+    'gets for another tenant exactly what it gets for one that does not exist, on every route',
+    async () => {
+      const { body: account } = await api.call('GET', '/v1/tenants/other/accounts/web');
+      const { items: keys } = (await api.call('GET', '/v1/tenants/other/api-keys')).body;
+      const ids: Record<string, string> = { account: account.id, id: keys[0].id };
+      const scoped = (await routes()).filter(({ path }) => path.includes('{tenant}'));
+      expect(scoped.length).toBeGreaterThan(20);
+      for (const { method, path } of scoped) {
+        const at = (tenant: string): string =>
+          path.replace('{tenant}', tenant).replaceAll(/{(\w+)}/g, (_, name: string) => ids[name]!);
+        const nowhere = await api.call(method, at('does-not-exist'), { key: acme.admin });
+        expect([method, path, nowhere.status, nowhere.body.code]).toEqual([method, path, 404, 'tenant.not-found']);
+        for (const tenant of [other.slug, other.id]) {
+          for (const key of [acme.admin, acme.viewer]) {
+            const foreign = await api.call(method, at(tenant), { key, body: method === 'GET' ? undefined : {} });
+            expect(foreign.status).toBe(404);
+            expect(foreign.body).toEqual(nowhere.body);
+          }
         }
       }
-    }
-    expect((await api.call('GET', '/v1/tenants/other/accounts/web')).body.id).toBe(account.id);
-  }, START_TIMEOUT_MS);
+      expect((await api.call('GET', '/v1/tenants/other/accounts/web')).body.id).toBe(account.id);
+    },
+    START_TIMEOUT_MS,
+  );
 
   it('does not reach another tenant’s resources through its own tenant', async () => {
     const { body: account } = await api.call('GET', '/v1/tenants/other/accounts/web');
