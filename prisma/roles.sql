@@ -36,6 +36,7 @@ BEGIN
       idempotency_key, quota_ledger, quota_lease, ledger_entry, node, worker, ftp_session, outbox TO quayside_api;
     GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_endpoint, webhook_lane, webhook_delivery TO quayside_api;
     GRANT SELECT ON webhook_attempt TO quayside_api;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON event_watch TO quayside_api;
     GRANT USAGE ON SEQUENCE webhook_delivery_seq_seq TO quayside_api;
     GRANT SELECT ON transfer_log, event, usage_hourly, usage_daily, usage_closing, usage_late, usage_peak TO quayside_api;
     GRANT SELECT, INSERT ON audit_entry TO quayside_api;
@@ -72,6 +73,7 @@ BEGIN
     GRANT SELECT ON webhook_endpoint TO quayside_consumer;
     GRANT UPDATE (enabled, disabled_reason, version, updated_at) ON webhook_endpoint TO quayside_consumer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_lane, webhook_delivery, webhook_attempt TO quayside_consumer;
+    GRANT SELECT ON event_watch TO quayside_consumer;
     GRANT USAGE ON SEQUENCE webhook_delivery_seq_seq, webhook_attempt_id_seq TO quayside_consumer;
   END IF;
 

@@ -21,6 +21,7 @@ import { SessionsModule } from './sessions/sessions.module.js';
 import type { ApiSettings } from './settings.js';
 import { SpacesModule } from './spaces/spaces.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
+import { StreamModule } from './stream/stream.module.js';
 import { TransfersModule } from './transfers/transfers.module.js';
 import { UsageModule } from './usage/usage.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
@@ -54,6 +55,7 @@ export class AppModule {
         AuditModule,
         WebhooksModule,
         HealthModule,
+        StreamModule,
         DocsModule,
       ],
       providers: [

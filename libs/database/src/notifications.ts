@@ -19,13 +19,16 @@ export interface Change {
     | 'ftp_session'
     | 'node'
     | 'outbox'
-    | 'webhook_lane';
+    | 'webhook_lane'
+    | 'event';
   readonly op: 'insert' | 'update' | 'delete';
   /** Null for the outbox, the webhook lanes, leases and bans, which tell only that there is something to look at. */
   readonly id: string | null;
   /** Null for what belongs to no tenant: platform policies, nodes. */
   readonly tenantId: string | null;
   readonly accountId: string | null;
+  /** New events of a tenant that somebody watches. */
+  readonly ids?: readonly string[];
 }
 
 export interface NotificationsOptions {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Database } from '../database.js';
+import { Database, type Statement } from '../database.js';
 import { ListQuery, prefixPattern, type SortKey } from '../list-query.js';
 import { type AccountFilterValue, whereAccount } from './account-filter.js';
 
@@ -35,6 +35,17 @@ const LIST_ORDER: readonly SortKey[] = [
   { column: 'e.id', type: 'uuid' },
 ];
 
+const BY_IDS: Statement = {
+  name: 'event-by-ids',
+  text: `${SELECT} WHERE e.tenant_id = $1::uuid AND e.id = ANY ($2::uuid[]) ORDER BY e.id`,
+};
+// Renewed at most every few seconds, by each API process that has viewers of the tenant.
+const WATCH: Statement = {
+  name: 'event-watch',
+  text: `INSERT INTO event_watch (tenant_id, watched_until) VALUES ($1::uuid, now() + $2::int * interval '1 millisecond')
+         ON CONFLICT (tenant_id) DO UPDATE SET watched_until = greatest(event_watch.watched_until, excluded.watched_until)`,
+};
+
 /** Reads the event log; the event consumer writes it. */
 @Injectable()
 export class EventLogRepository {
@@ -60,5 +71,15 @@ export class EventLogRepository {
       .after(LIST_ORDER, descending, after)
       .build(SELECT, LIST_ORDER, descending, limit);
     return this.database.rows<EventRecord>(statement, values);
+  }
+
+  /** In the order of their ids. */
+  byIds(tenantId: string, ids: readonly string[]): Promise<EventRecord[]> {
+    return this.database.rows<EventRecord>(BY_IDS, [tenantId, ids]);
+  }
+
+  /** From now on, and for `ms`, new events of the tenant are told of by NOTIFY. */
+  async watch(tenantId: string, ms: number): Promise<void> {
+    await this.database.rows(WATCH, [tenantId, ms]);
   }
 }

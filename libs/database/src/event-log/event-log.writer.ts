@@ -1,5 +1,6 @@
 import type { Queryable, Statement } from '../database.js';
 import { COUNT_USAGE, type UsageIncrement } from '../usage/count-usage.js';
+import { TELL_WATCHERS } from './tell-watchers.js';
 import { FAN_OUT } from '../webhooks/fan-out.js';
 
 /** An event as it is stored: the envelope of the catalogue. */
@@ -76,8 +77,8 @@ const APPLY: Statement = {
     ), counted AS (
       SELECT f.id, f.at, f.tenant_id, f.account_id, f.usage FROM first f
       WHERE f.tenant_id IS NOT NULL AND jsonb_typeof(f.usage) = 'array'
-    ), ${COUNT_USAGE}, ${FAN_OUT}
-    SELECT id FROM fresh`,
+    ), ${COUNT_USAGE}, ${FAN_OUT}, ${TELL_WATCHERS}
+    SELECT id, (SELECT count(done) FROM told) AS told FROM fresh`,
 };
 
 /**
