@@ -9,6 +9,7 @@ import { AccessGuard } from './auth/access.guard.js';
 import { CredentialsModule } from './credentials/credentials.module.js';
 import { CoreModule } from './core.module.js';
 import { DocsModule } from './docs/docs.module.js';
+import { DomainsModule } from './domains/domains.module.js';
 import { EventsModule } from './events/events.module.js';
 import { ExplainModule } from './explain/explain.module.js';
 import { HealthModule } from './health/health.module.js';
@@ -41,6 +42,7 @@ export class AppModule {
         }),
         CoreModule.forRoot(settings),
         TenantsModule,
+        DomainsModule,
         AccountsModule,
         CredentialsModule,
         SpacesModule,

@@ -14,6 +14,7 @@ export * from './idempotency/idempotency.repository.js';
 export * from './mounts/mount.repository.js';
 export * from './policies/policy.repository.js';
 export * from './sessions/live-session.repository.js';
+export * from './domains/tenant-domain.repository.js';
 export * from './tenants/tenant.repository.js';
 export * from './transaction-queries.js';
 export * from './transfers/transfer-log.repository.js';

@@ -56,6 +56,14 @@ export const ERROR_CATALOG = {
   'tenant.slug-taken': { title: 'Another tenant has this slug', http: 409, ftp: null, retryable: false },
   'tenant.not-empty': { title: 'The tenant still has accounts', http: 409, ftp: null, retryable: false },
   'tenant.limit-reached': { title: "The tenant's limit is reached", http: 409, ftp: 552, retryable: false },
+  'domain.not-found': { title: 'There is no such domain', http: 404, ftp: null, retryable: false },
+  'domain.taken': { title: 'A tenant has this domain already', http: 409, ftp: null, retryable: false },
+  'domain.limit-reached': {
+    title: 'The tenant has as many domains as it may have',
+    http: 409,
+    ftp: null,
+    retryable: false,
+  },
   'account.not-found': { title: 'There is no such account', http: 404, ftp: 530, retryable: false },
   'account.username-taken': {
     title: 'Another account of this tenant has this user name',
