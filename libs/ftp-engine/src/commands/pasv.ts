@@ -59,7 +59,7 @@ export const epsv = defineCommand({
 async function listen({ session, signal }: CommandContext): Promise<number> {
   session.dropDataChannel();
   const { data, options } = session.engine;
-  const reservation = await data.passive.reserve(peerOf(session), signal);
+  const reservation = await data.passive.reserve(peerOf(session), signal, session);
   session.dataChannel = new PassiveChannel(reservation, options.timeouts.dataConnect);
   return reservation.port;
 }

@@ -9,7 +9,14 @@ const open: { close(): Promise<void> }[] = [];
 const sockets: Socket[] = [];
 
 function aPool(options: Partial<PassivePoolOptions> = {}): PassivePool {
-  const pool = new PassivePool({ host: '127.0.0.1', ports: [0, 0], waitMs: 5000, idleMs: 2000, ...options });
+  const pool = new PassivePool({
+    host: '127.0.0.1',
+    ports: [0, 0],
+    waitMs: 5000,
+    idleMs: 2000,
+    closedMs: 20,
+    ...options,
+  });
   open.push(pool);
   return pool;
 }
@@ -83,6 +90,32 @@ describe('PassivePool', () => {
     const next = await pool.reserve('127.0.0.1', never);
     expect(next.port).toBe(idle.port);
     await expect(idle.take(1000, never)).rejects.toMatchObject({ code: 'data.no-connection' });
+  });
+
+  it('never gives the late connection of one session to another', async () => {
+    for (const leave of ['released', 'taken over'] as const) {
+      const pool = aPool({ ports: [0], idleMs: 30, closedMs: 300 });
+      const late = await pool.reserve('127.0.0.1', never);
+      if (leave === 'released') late.release();
+      const next = pool.reserve('127.0.0.1', never);
+      while (!late.ended) await new Promise((resolve) => setTimeout(resolve, 5));
+      // What comes now was on its way to the session that had the port before.
+      const stranger = await dial(late.port);
+      await once(stranger, 'close');
+      const reservation = await next;
+      expect(reservation.port).toBe(late.port);
+      expect(reservation.connected).toBe(false);
+      expect(pool.strangers).toBe(1);
+    }
+  });
+
+  it('keeps a port closed to other sessions only, once its client did not come', async () => {
+    const pool = aPool({ ports: [0], waitMs: 30, closedMs: 60_000 });
+    const [owner, other] = [{}, {}];
+    (await pool.reserve('127.0.0.1', never, owner)).release();
+    await expect(pool.reserve('127.0.0.1', never, other)).rejects.toMatchObject({ code: 'data.no-connection' });
+    (await pool.reserve('127.0.0.2', never, other)).release();
+    (await pool.reserve('127.0.0.1', never, owner)).release();
   });
 
   it('refuses with data.no-connection when a transfer waits on every port for too long', async () => {

@@ -12,6 +12,11 @@ export interface PassivePoolOptions {
   readonly waitMs: number;
   /** How long a reservation that nobody connected to and no transfer waits for is safe from those who wait. */
   readonly idleMs: number;
+  /**
+   * How long a port whose client did not come stays closed to that address before another session may have it: a
+   * connection that is still under way must be met as a stranger, never as the next session's.
+   */
+  readonly closedMs: number;
   /** A socket that matched no reservation was dropped. */
   readonly onStranger?: (remoteAddress: string, port: number) => void;
 }
@@ -28,6 +33,8 @@ const REBIND_AFTER_MS = 60_000;
 export class PassiveReservation {
   readonly port: number;
   readonly clientAddress: string;
+  /** Whose claim it is. */
+  readonly owner: object;
   readonly madeAtMs = performance.now();
   /** Sockets from other addresses that were dropped at this port meanwhile. */
   strangers = 0;
@@ -38,9 +45,10 @@ export class PassiveReservation {
   #onSettled: (() => void) | null = null;
   readonly #leave: (reservation: PassiveReservation) => void;
 
-  constructor(port: number, clientAddress: string, leave: (reservation: PassiveReservation) => void) {
+  constructor(port: number, clientAddress: string, owner: object, leave: (reservation: PassiveReservation) => void) {
     this.port = port;
     this.clientAddress = clientAddress;
+    this.owner = owner;
     this.#leave = leave;
   }
 
@@ -55,6 +63,11 @@ export class PassiveReservation {
 
   get ended(): boolean {
     return this.#ended !== null;
+  }
+
+  /** The awaited connection came; nothing of its client can still be under way to the port. */
+  get wasMet(): boolean {
+    return this.#ended === 'connected';
   }
 
   /** The client's socket, paused. Throws `data.no-connection` after `timeoutMs` or when the reservation is gone. */
@@ -136,6 +149,8 @@ interface Listener {
   failedAtMs: number | null;
   /** Who is expected here, by client address. */
   readonly expected: Map<string, PassiveReservation>;
+  /** Whose client may still be on its way here, by its address: closed to all other sessions of that address. */
+  readonly closed: Map<string, { readonly owner: object; readonly timer: NodeJS.Timeout }>;
 }
 
 interface Waiter {
@@ -167,6 +182,7 @@ export class PassivePool {
       opening: null,
       failedAtMs: null,
       expected: new Map(),
+      closed: new Map(),
     }));
   }
 
@@ -177,9 +193,10 @@ export class PassivePool {
 
   /**
    * Reserve a port for the next connection from `clientAddress` (canonical text). Waits in line while every port is
-   * already reserved for that address; `data.no-connection` after `waitMs`.
+   * already reserved for that address; `data.no-connection` after `waitMs`. `owner` is whoever's connection it will be:
+   * ports that are closed to others for its sake are open to it.
    */
-  async reserve(clientAddress: string, signal: AbortSignal): Promise<PassiveReservation> {
+  async reserve(clientAddress: string, signal: AbortSignal, owner: object = {}): Promise<PassiveReservation> {
     const deadline = performance.now() + this.#options.waitMs;
     const ticket = this.#nextTicket++;
     let mayPass = !this.#waiting.has(clientAddress);
@@ -190,7 +207,7 @@ export class PassivePool {
         signal.throwIfAborted();
       }
       if (mayPass) {
-        const reservation = await this.#tryReserve(clientAddress);
+        const reservation = await this.#tryReserve(clientAddress, owner);
         if (reservation !== null) return reservation;
       }
       const remainingMs = deadline - performance.now();
@@ -209,27 +226,42 @@ export class PassivePool {
       // Connections that transfers have taken are theirs to end; the port is free at once.
       listener.server?.close();
       listener.server = null;
+      for (const address of listener.closed.keys()) this.#reopen(listener, address);
     }
   }
 
   /** RFC 2577 §8: a random port, so that the next one cannot be guessed. */
-  async #tryReserve(clientAddress: string): Promise<PassiveReservation | null> {
+  async #tryReserve(clientAddress: string, owner: object): Promise<PassiveReservation | null> {
+    const free = (listener: Listener): boolean => !listener.closed.has(clientAddress);
+    const own = (listener: Listener): boolean => listener.closed.get(clientAddress)?.owner === owner;
+    return (await this.#claimAny(clientAddress, owner, free)) ?? (await this.#claimAny(clientAddress, owner, own));
+  }
+
+  async #claimAny(
+    clientAddress: string,
+    owner: object,
+    isOpen: (listener: Listener) => boolean,
+  ): Promise<PassiveReservation | null> {
     const count = this.#listeners.length;
     if (count === 0) return null;
+    const isTaken = (listener: Listener): boolean => listener.expected.has(clientAddress) || !isOpen(listener);
     const first = randomInt(count);
     for (let step = 0; step < count; step++) {
       const listener = this.#listeners[(first + step) % count]!;
-      if (listener.expected.has(clientAddress)) continue;
+      if (isTaken(listener)) continue;
       if (listener.server === null && !(await this.#open(listener))) continue;
       // Opening took a turn: somebody of the same address may have come first.
-      if (listener.expected.has(clientAddress) || this.#closed) continue;
-      return this.#claim(listener, clientAddress);
+      if (isTaken(listener) || this.#closed) continue;
+      return this.#claim(listener, clientAddress, owner);
     }
     return null;
   }
 
-  #claim(listener: Listener, clientAddress: string): PassiveReservation {
-    const reservation = new PassiveReservation(listener.port, clientAddress, (ended) => this.#leave(listener, ended));
+  #claim(listener: Listener, clientAddress: string, owner: object): PassiveReservation {
+    const reservation = new PassiveReservation(listener.port, clientAddress, owner, (ended) =>
+      this.#leave(listener, ended),
+    );
+    this.#reopen(listener, clientAddress);
     listener.expected.set(clientAddress, reservation);
     let held = this.#held.get(clientAddress);
     if (held === undefined) this.#held.set(clientAddress, (held = new Set()));
@@ -238,14 +270,28 @@ export class PassivePool {
   }
 
   #leave(listener: Listener, reservation: PassiveReservation): void {
-    const { clientAddress } = reservation;
+    const { clientAddress, owner } = reservation;
     if (listener.expected.get(clientAddress) === reservation) listener.expected.delete(clientAddress);
     const held = this.#held.get(clientAddress);
     held?.delete(reservation);
     if (held?.size === 0) this.#held.delete(clientAddress);
-    // A connection for the claim that just ended may be in the accept queue already: let it be met as a stranger
-    // before the slot is somebody else's.
+    if (reservation.wasMet || this.#closed) {
+      setImmediate(() => this.#wakeNext(clientAddress));
+      return;
+    }
+    const timer = setTimeout(() => {
+      listener.closed.delete(clientAddress);
+      this.#wakeNext(clientAddress);
+    }, this.#options.closedMs);
+    timer.unref();
+    listener.closed.set(clientAddress, { owner, timer });
+    // The owner itself may have it again at once.
     setImmediate(() => this.#wakeNext(clientAddress));
+  }
+
+  #reopen(listener: Listener, clientAddress: string): void {
+    clearTimeout(listener.closed.get(clientAddress)?.timer);
+    listener.closed.delete(clientAddress);
   }
 
   #wakeNext(clientAddress: string): void {
@@ -279,8 +325,13 @@ export class PassivePool {
     });
   }
 
-  /** End the oldest claim that nobody uses, so that a session that asked and went away does not hold a port. */
+  /**
+   * End the oldest claim that nobody uses, so that a session that asked and went away does not hold a port; not more of
+   * them than sessions wait. The port is then closed for a while before it is the next one's.
+   */
   #takeOverIdle(clientAddress: string): void {
+    const closing = this.#listeners.filter((listener) => listener.closed.has(clientAddress)).length;
+    if (closing >= (this.#waiting.get(clientAddress)?.length ?? 0)) return;
     const before = performance.now() - this.#options.idleMs;
     for (const reservation of this.#held.get(clientAddress) ?? []) {
       if (reservation.armed || reservation.madeAtMs > before) continue;
