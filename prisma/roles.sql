@@ -40,6 +40,7 @@ BEGIN
     GRANT USAGE ON SEQUENCE webhook_delivery_seq_seq TO quayside_api;
     GRANT SELECT ON transfer_log, event, usage_hourly, usage_daily, usage_closing, usage_late, usage_peak TO quayside_api;
     GRANT SELECT, INSERT ON audit_entry TO quayside_api;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON login_score TO quayside_api;
     GRANT USAGE ON SEQUENCE audit_entry_seq_seq TO quayside_api;
   END IF;
 
@@ -52,6 +53,9 @@ BEGIN
     GRANT UPDATE (bytes_used, files_used, bytes_reserved, files_reserved) ON quota_ledger TO quayside_worker;
     GRANT SELECT, INSERT, UPDATE, DELETE ON quota_lease, node, worker, ftp_session TO quayside_worker;
     GRANT SELECT, INSERT ON ledger_entry TO quayside_worker;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON login_score, login_known_good TO quayside_worker;
+    GRANT SELECT, INSERT, UPDATE ON login_rate TO quayside_worker;
+    GRANT EXECUTE ON FUNCTION traffic_used(uuid, uuid, uuid[]) TO quayside_worker;
     -- Spaces marked for removal: the worker removes the files, then what the database knows of them.
     GRANT DELETE ON space, quota_ledger TO quayside_worker;
   END IF;
@@ -69,11 +73,11 @@ BEGIN
     GRANT SELECT ON quota_ledger TO quayside_consumer;
     GRANT UPDATE (bytes_used, files_used, bytes_reserved, files_reserved) ON quota_ledger TO quayside_consumer;
     GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO quayside_consumer;
+    GRANT SELECT ON event_watch TO quayside_consumer;
     -- Webhooks: it fans out, signs and delivers; it switches an endpoint off, and changes nothing else of it.
     GRANT SELECT ON webhook_endpoint TO quayside_consumer;
     GRANT UPDATE (enabled, disabled_reason, version, updated_at) ON webhook_endpoint TO quayside_consumer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_lane, webhook_delivery, webhook_attempt TO quayside_consumer;
-    GRANT SELECT ON event_watch TO quayside_consumer;
     GRANT USAGE ON SEQUENCE webhook_delivery_seq_seq, webhook_attempt_id_seq TO quayside_consumer;
   END IF;
 

@@ -5,11 +5,13 @@ import {
   Database,
   FtpSessionsRepository,
   LoginRepository,
+  LoginThrottleRepository,
   NodesRepository,
   Notifications,
   QuotaLedgerRepository,
   SpaceRepository,
   TenantDirectoryRepository,
+  TrafficRepository,
 } from '@quayside/database';
 import { newId } from '@quayside/domain';
 import { FtpEngine } from '@quayside/ftp-engine';
@@ -31,6 +33,9 @@ import { Heartbeat, LEASE_TTL_MS } from './sessions/heartbeat.js';
 import { LiveGrants } from './sessions/live-grants.js';
 import { SessionDirectory } from './sessions/session-directory.js';
 import { SpaceBackends } from './storage/storage-resolver.js';
+import { Metering } from './traffic/metering.js';
+import { MonthlyTraffic } from './traffic/monthly-traffic.js';
+import { SharedRates } from './traffic/shared-rates.js';
 import { APP_CONFIG, APP_LOG, CERTIFICATE, WORKER_PLACE } from './tokens.js';
 import { SpaceRemoval } from './upkeep/space-removal.js';
 import { WorkerJournal } from './worker-journal.js';
@@ -55,7 +60,10 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly changes: Changes;
   private readonly notifications: Notifications;
   private readonly heartbeat: Heartbeat;
+  private readonly throttle: LoginThrottle;
+  private readonly metering: Metering;
   private readonly partials: PartialSweep;
+  private readonly grants: LiveGrants;
   private readonly leases: QuotaLeases;
   private readonly ledger: QuotaLedgerRepository;
   private predecessors: string[] = [];
@@ -94,18 +102,32 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       leaseTtlMs: LEASE_TTL_MS,
       settle: () => this.events.settle(SETTLE_MS),
     }));
-    const grants = new LiveGrants(logins, () => this.engine, log);
+    const grants = (this.grants = new LiveGrants(logins, () => this.engine, log));
     const hasher = new PasswordHasher({ cost: config.bcryptCost });
     const verified = new VerifiedPasswords();
     this.credentials = new CredentialUpkeep({ store: new CredentialRepository(database), hasher, verified, log });
+    const throttle = (this.throttle = new LoginThrottle({
+      shared: new LoginThrottleRepository(database),
+      log,
+      allow: config.ftp.loginAllow,
+    }));
     const authenticator = new FtpAuthenticator({
       accounts,
       hasher,
       verified,
-      throttle: new LoginThrottle(),
+      throttle,
       sessions: this.directory,
       grants,
       upkeep: this.credentials,
+    });
+    this.metering = new Metering({
+      rates: new SharedRates({
+        sessions: new FtpSessionsRepository(database),
+        workerId: this.id,
+        workers: place.count,
+      }),
+      traffic: new MonthlyTraffic({ traffic: new TrafficRepository(database), workerId: this.id }),
+      log,
     });
     const passive = passiveShare(config.ftp.passivePorts, place);
     this.engine = new FtpEngine(
@@ -129,6 +151,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
         authenticator,
         storage: this.backends,
         quota: leases,
+        metering: this.metering,
         journal: new WorkerJournal(this.events.journal, (sessionId) => {
           this.directory.close(sessionId);
           grants.closed(sessionId);
@@ -145,6 +168,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       hosts,
       leases,
       grants,
+      throttle,
       endSession: (id, end) => void this.engine.endSession(id, end),
     });
     this.partials = new PartialSweep({ ledger, backendFor: (space) => this.backends.backendFor(space), log });
@@ -174,6 +198,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.engine.start();
     this.changes.start();
     this.heartbeat.start();
+    this.metering.start();
     // One process of the node is enough.
     if (this.place.slot === 0) this.partials.start();
     this.watchCertificate();
@@ -186,6 +211,9 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.engine.drain(this.config.ftp.drainTimeoutMs);
     this.changes.stop();
     this.leases.stop();
+    this.grants.stop();
+    await this.metering.stop();
+    await this.throttle.stop();
     await this.partials.stop();
     await this.heartbeat.stop();
     await this.credentials.stop();

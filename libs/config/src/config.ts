@@ -32,6 +32,8 @@ export interface Config {
     readonly activeMode: boolean;
     readonly workers: number;
     readonly maxSessions: number;
+    /** Networks that are never banned for failed logins. */
+    readonly loginAllow: readonly string[];
     readonly loginTimeoutMs: number;
     readonly idleTimeoutMs: number;
     readonly dataTimeoutMs: number;
@@ -69,6 +71,7 @@ export function toConfig(values: SettingValues): Config {
       activeMode: values.FTP_ACTIVE_MODE,
       workers: values.FTP_WORKERS,
       maxSessions: values.FTP_MAX_SESSIONS,
+      loginAllow: values.FTP_LOGIN_ALLOW,
       loginTimeoutMs: values.FTP_LOGIN_TIMEOUT,
       idleTimeoutMs: values.FTP_IDLE_TIMEOUT,
       dataTimeoutMs: values.FTP_DATA_TIMEOUT,

@@ -1,6 +1,19 @@
 import { availableParallelism, hostname } from 'node:os';
 import { optionalSetting, setting } from './setting.js';
-import { address, integer, ipv4, label, oneOf, onOff, path, portRange, seconds, secret, url } from './values.js';
+import {
+  address,
+  integer,
+  ipv4,
+  label,
+  networks,
+  oneOf,
+  onOff,
+  path,
+  portRange,
+  seconds,
+  secret,
+  url,
+} from './values.js';
 
 /** What `NODE_NAME` is when nobody sets it: the host's name with anything unusual replaced. */
 function ownName(): string {
@@ -129,6 +142,14 @@ export const SETTINGS = {
     comment: 'Seconds from connect to login.',
     fallback: '60',
     value: seconds(5, 600),
+  }),
+  FTP_LOGIN_ALLOW: setting({
+    group: 'FTP',
+    comment:
+      'Addresses and networks, separated by commas, that are never banned for failed logins, e.g. 192.0.2.7,2001:db8::/32.',
+    fallback: '',
+    fallbackNote: 'none',
+    value: networks(),
   }),
   FTP_IDLE_TIMEOUT: setting({
     group: 'FTP',

@@ -58,6 +58,29 @@ export function ipv4(): z.ZodType<string, string> {
     );
 }
 
+/** IP addresses and CIDR blocks, separated by commas; none is an empty text. */
+export function networks(): z.ZodType<readonly string[], string> {
+  return z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== ''),
+    )
+    .refine(
+      (values) => values.every(isNetwork),
+      'must be IP addresses or networks such as 192.0.2.0/24, separated by commas',
+    );
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
 export function portRange(): z.ZodType<PortRange, string> {
   const fault = 'must be two ports from 1024 to 65535, the lower first, such as 30000-30099';
   return z

@@ -30,6 +30,8 @@ export * from './tenants/tenant-directory.repository.js';
 export * from './event-log/event-log.writer.js';
 export * from './notifications.js';
 export * from './upkeep/upkeep.repository.js';
+export * from './throttle/login-throttle.repository.js';
+export * from './traffic/traffic.repository.js';
 export * from './webhooks/webhook-endpoint.repository.js';
 export * from './webhooks/webhook-delivery.repository.js';
 export * from './webhooks/webhook-queue.repository.js';

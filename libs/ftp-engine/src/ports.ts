@@ -90,6 +90,8 @@ export interface QuotaGate {
 
 /** Counts and paces one transfer beyond what its session knows: rates shared by an account or a tenant, monthly traffic. */
 export interface TransferMeter {
+  /** Neither paces nor counts it at present. */
+  readonly isFree: boolean;
   /** `bytes` were moved; the ms to wait before more may be (Infinity: until a limit changes). Throws `quota.traffic`. */
   take(bytes: number, nowMs: number): number;
   /** How long to wait as things stand now; throws like `take`. */

@@ -6,6 +6,7 @@ import {
   isAnonymousName,
   loginError,
   parseLoginName,
+  sourceOf,
   type SessionGrant,
 } from '@quayside/domain';
 import type { Authenticator, LoginAttempt } from '@quayside/ftp-engine';
@@ -16,6 +17,7 @@ import type { AccountDirectory } from './account-directory.js';
 import type { CredentialUpkeep } from './credential-upkeep.js';
 import { LoginRefused } from './login-refused.js';
 import type { LoginThrottle } from './login-throttle.js';
+import { SourceTurns } from './source-turns.js';
 import { anonymousCredential, grantOf, loginFacts } from './session-grants.js';
 
 export interface FtpAuthenticatorParts {
@@ -35,6 +37,7 @@ export interface FtpAuthenticatorParts {
  */
 export class FtpAuthenticator implements Authenticator {
   private readonly nowMs: () => number;
+  private readonly turns = new SourceTurns();
 
   constructor(private readonly parts: FtpAuthenticatorParts) {
     this.nowMs = parts.nowMs ?? Date.now;
@@ -43,11 +46,11 @@ export class FtpAuthenticator implements Authenticator {
   async authenticate(attempt: LoginAttempt): Promise<SessionGrant> {
     const { throttle, hasher } = this.parts;
     const { login, remoteAddress, password, signal } = attempt;
-    throttle.admit(login, remoteAddress);
+    await throttle.admit(login, remoteAddress);
     const record = await this.find(attempt);
-    if (record === null) {
-      await hasher.verifyNothing(password, signal);
-      return this.refuse(attempt, 'unknown-account', null);
+    if (record === null || record.account.decoy) {
+      await this.inTurn(attempt, () => hasher.verifyNothing(password, signal));
+      return this.refuse(attempt, record === null ? 'unknown-account' : 'decoy', record);
     }
     const anonymous = record.anonymous !== null && isAnonymousName(parseLoginName(login)!.username);
     const credential = anonymous ? anonymousCredential(record) : await this.verify(record, attempt);
@@ -57,7 +60,7 @@ export class FtpAuthenticator implements Authenticator {
     if (!decision.ok) throw refused(loginError(decision), record);
     const grant = grantOf(record, credential);
     await this.parts.sessions.open(attempt, grant);
-    this.parts.grants.opened(attempt, grant, credential);
+    this.parts.grants.opened(attempt, grant, credential, record);
     throttle.succeeded(login, remoteAddress);
     if (!anonymous) this.parts.upkeep.used(credential, password, remoteAddress);
     return grant;
@@ -79,15 +82,32 @@ export class FtpAuthenticator implements Authenticator {
   private async verify(record: LoginRecord, attempt: LoginAttempt): Promise<LoginCredential | null> {
     const { hasher, verified } = this.parts;
     const { password, signal } = attempt;
-    const remembered = record.credentials.find(({ id, hash }) => verified.has(id, hash, password));
-    if (remembered !== undefined) return remembered;
-    for (const credential of record.credentials) {
-      if (!(await hasher.verify(password, credential.hash, signal))) continue;
-      verified.add(credential.id, credential.hash, password);
-      return credential;
-    }
-    if (record.credentials.length === 0) await hasher.verifyNothing(password, signal);
-    return null;
+    const remembered = (): LoginCredential | undefined =>
+      record.credentials.find(({ id, hash }) => verified.has(id, hash, password));
+    return (
+      remembered() ??
+      this.inTurn(attempt, async () => {
+        // Another connection of the same client may have proved it meanwhile.
+        const known = remembered();
+        if (known !== undefined) return known;
+        for (const credential of record.credentials) {
+          if (!(await hasher.verify(password, credential.hash, signal))) continue;
+          verified.add(credential.id, credential.hash, password);
+          return credential;
+        }
+        if (record.credentials.length === 0) await hasher.verifyNothing(password, signal);
+        return null;
+      })
+    );
+  }
+
+  /** One hash of a source at a time; what its attempts before this one earned is looked at again when its turn comes. */
+  private inTurn<T>({ login, remoteAddress, signal }: LoginAttempt, work: () => Promise<T>): Promise<T> {
+    return this.turns.run(sourceOf(remoteAddress), async () => {
+      signal.throwIfAborted();
+      await this.parts.throttle.admit(login, remoteAddress);
+      return work();
+    });
   }
 
   /** The session holds the reply back; what counts here is the score. */

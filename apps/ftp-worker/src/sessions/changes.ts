@@ -1,6 +1,7 @@
 import type { Change } from '@quayside/database';
 import type { SessionEnd } from '@quayside/ftp-engine';
 import type { AccountDirectory } from '../auth/account-directory.js';
+import type { LoginThrottle } from '../auth/login-throttle.js';
 import type { TenantHosts } from '../listeners/tenant-hosts.js';
 import type { QuotaLeases } from '../quota/quota-leases.js';
 import type { LiveGrants } from './live-grants.js';
@@ -10,6 +11,7 @@ export interface ChangeTargets {
   readonly hosts: TenantHosts;
   readonly leases: QuotaLeases;
   readonly grants: LiveGrants;
+  readonly throttle: Pick<LoginThrottle, 'reload'>;
   /** Spaces may have been marked for removal. */
   readonly removeSpaces: () => void;
   readonly endSession: (id: string, end: SessionEnd) => void;
@@ -47,6 +49,9 @@ export class Changes {
           endSession(change.id, { text: 'The session was ended by the administrator.', reason: 'kicked' });
         }
         return;
+      case 'login_score':
+        void this.targets.throttle.reload();
+        return;
       case 'node':
       case 'outbox':
       case 'webhook_lane':
@@ -71,6 +76,7 @@ export class Changes {
     removeSpaces();
     hosts.forget();
     leases.limitsChanged(null);
+    void this.targets.throttle.reload();
     accounts.forget(anybody);
     return grants.changed(anybody);
   }

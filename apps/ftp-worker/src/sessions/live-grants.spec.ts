@@ -18,6 +18,7 @@ function aRecord(changes: Partial<LoginRecord['account']> = {}, credentialVersio
       status: 'active',
       statusText: null,
       expiresAtMs: null,
+      decoy: false,
       version: 1,
       ...changes,
     },
@@ -60,7 +61,8 @@ function setUp() {
     grants,
     ended,
     replaced,
-    open: () => grants.opened(attempt, grantOf(aRecord(), aRecord().credentials[0]!), aRecord().credentials[0]!),
+    open: () =>
+      grants.opened(attempt, grantOf(aRecord(), aRecord().credentials[0]!), aRecord().credentials[0]!, aRecord()),
     store: (next: LoginRecord | null) => (record = next),
   };
 }

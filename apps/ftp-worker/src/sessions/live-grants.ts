@@ -139,5 +139,8 @@ export class LiveGrants {
 /** When time alone may turn the answer to whether the session may go on; null for never. */
 function changeOf(record: LoginRecord, credential: LoginCredential): number | null {
   const { tenant, account } = record;
-  return nextLoginChange({ tenant, account, credential: credentialLimitsOf(credential), policy: policyOf(record) }, Date.now());
+  return nextLoginChange(
+    { tenant, account, credential: credentialLimitsOf(credential), policy: policyOf(record) },
+    Date.now(),
+  );
 }

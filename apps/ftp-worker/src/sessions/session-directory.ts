@@ -6,6 +6,8 @@ import type { Log, LoginAttempt, SessionView } from '@quayside/ftp-engine';
 export interface SessionStore {
   open(session: NewFtpSession, caps: SessionCaps, staleMs: number): Promise<keyof SessionCaps | null>;
   openMany(sessions: readonly NewFtpSession[]): Promise<void>;
+  /** One login of an account that has a cap on logins per minute; false where none is left. */
+  takeLogin(accountId: string, perMinute: number): Promise<boolean>;
   close(ids: readonly string[]): Promise<void>;
   beat(
     workerId: string,
@@ -56,14 +58,17 @@ export class SessionDirectory {
       clientName: null,
       openedAt: new Date(),
     };
-    const { sessions, sessionsPerAddress } = grant.policy.caps;
+    const { sessions, sessionsPerAddress, tenantSessions, loginsPerMinute } = grant.policy.caps;
+    if (loginsPerMinute !== undefined && !(await this.options.store.takeLogin(grant.accountId, loginsPerMinute))) {
+      throw new DomainError('session.limit');
+    }
     this.live.set(session.id, session);
-    if (sessions === undefined && sessionsPerAddress === undefined) {
+    if (sessions === undefined && sessionsPerAddress === undefined && tenantSessions === undefined) {
       this.unwritten.add(session.id);
       this.schedule(LINGER_MS);
       return;
     }
-    const caps = { account: sessions ?? null, tenant: null, address: sessionsPerAddress ?? null };
+    const caps = { account: sessions ?? null, tenant: tenantSessions ?? null, address: sessionsPerAddress ?? null };
     try {
       if ((await this.options.store.open(session, caps, SESSION_STALE_MS)) !== null) {
         throw new DomainError('session.limit');

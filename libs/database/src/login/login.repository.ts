@@ -17,6 +17,8 @@ export interface LoginRecord {
     readonly status: Status;
     readonly statusText: string | null;
     readonly expiresAtMs: number | null;
+    /** Nobody may log in; one attempt bans its source. */
+    readonly decoy: boolean;
     readonly version: number;
   };
   /** Where the account is the one that visitors without a password become; null elsewhere. */
@@ -61,7 +63,7 @@ const RECORD = `
     'tenant', jsonb_build_object('id', t.id, 'slug', t.slug, 'status', t.status, 'statusText', t.status_text,
       'timeZone', t.time_zone, 'version', t.version),
     'account', jsonb_build_object('id', a.id, 'username', a.username, 'status', a.status, 'statusText', a.status_text,
-      'expiresAtMs', floor(extract(epoch FROM a.expires_at) * 1000), 'version', a.version),
+      'expiresAtMs', floor(extract(epoch FROM a.expires_at) * 1000), 'decoy', a.decoy, 'version', a.version),
     'anonymous', CASE WHEN t.anonymous_account_id = a.id
       THEN jsonb_build_object('dropFolder', t.anonymous_drop_folder) END,
     'credentials', coalesce((

@@ -54,10 +54,29 @@ const BEAT: Statement = {
     FROM beat b LEFT JOIN seen ON seen.id = b.id
     WHERE seen.id IS NULL OR seen.end_reason IS NOT NULL`,
 };
+const TAKE_LOGIN: Statement = { name: 'session_take_login', text: 'SELECT login_take($1, $2) AS taken' };
+const RUNNING: Statement = {
+  name: 'session_running_transfers',
+  text: `
+    SELECT account_id AS "accountId", tenant_id AS "tenantId", worker_id AS "workerId",
+      CASE WHEN activity ->> 'verb' = 'RETR' THEN 'down' ELSE 'up' END AS direction, count(*) AS transfers
+    FROM ftp_session
+    WHERE activity IS NOT NULL AND seen_at > now() - interval '20 seconds'
+      AND (account_id = ANY ($1::uuid[]) OR tenant_id = ANY ($2::uuid[]))
+    GROUP BY 1, 2, 3, 4`,
+};
 const REAP: Statement = {
   name: 'session_reap',
   text: `DELETE FROM ftp_session WHERE seen_at < now() - $1 * interval '1 millisecond' RETURNING id`,
 };
+
+export interface RunningTransfers {
+  readonly accountId: string;
+  readonly tenantId: string;
+  readonly workerId: string;
+  readonly direction: 'up' | 'down';
+  readonly transfers: number;
+}
 
 /** What workers write about live sessions; `LiveSessionRepository` reads and ends them. */
 export class FtpSessionsRepository {
@@ -81,6 +100,20 @@ export class FtpSessionsRepository {
   /** Sessions that no cap counts, written behind their logins; those that are there already stay as they are. */
   async openMany(sessions: readonly NewFtpSession[]): Promise<void> {
     await this.database.rows(OPEN_MANY, [JSON.stringify(sessions.map(rowOf))]);
+  }
+
+  /** One login of an account that may log in `perMinute` times a minute, over all nodes; false where none is left. */
+  async takeLogin(accountId: string, perMinute: number): Promise<boolean> {
+    const [row] = await this.database.rows<{ taken: boolean }>(TAKE_LOGIN, [accountId, perMinute]);
+    return row!.taken;
+  }
+
+  /**
+   * How many transfers run now, per account and tenant, worker and direction, for those that share a rate. As old as the
+   * workers' last word: about a second.
+   */
+  runningTransfers(accountIds: readonly string[], tenantIds: readonly string[]): Promise<RunningTransfers[]> {
+    return this.database.rows<RunningTransfers>(RUNNING, [accountIds, tenantIds]);
   }
 
   async close(ids: readonly string[]): Promise<void> {

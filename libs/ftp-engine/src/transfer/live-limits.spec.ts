@@ -3,6 +3,8 @@ import { DomainError, maskOf, OPEN_POLICY, type SessionGrant } from '@quayside/d
 import { aGrant, type EngineFixture, type RawFtpClient, startEngine } from '@quayside/testing';
 import type { TransferMeter } from '../ports.js';
 
+const A_RULE = { source: 'account', policyId: null, rule: 'deny name *' };
+
 let fixture: EngineFixture;
 let client: RawFtpClient;
 let grant: SessionGrant;
@@ -25,7 +27,7 @@ describe('a change of the rules during an upload', () => {
   it.each<[string, Partial<SessionGrant>]>([
     ['the status becomes read-only', { status: 'read_only', statusText: 'Please call us' }],
     ['the folder is no longer mounted', { mounts: [] }],
-    ['a file-name rule forbids it', { policy: { ...OPEN_POLICY, mayCreate: () => false } }],
+    ['a file-name rule forbids it', { policy: { ...OPEN_POLICY, mayCreate: () => false, nameRule: () => A_RULE } }],
     ['the permission is taken away', { policy: { ...OPEN_POLICY, permissionsAt: () => maskOf(['list']) } }],
   ])('stops it where %s', async (_why, changes) => {
     const data = await client.passive();
@@ -69,6 +71,7 @@ describe('a change of the rules during an upload', () => {
 
 describe('metered transfers', () => {
   const meter = (changes: Partial<TransferMeter>): TransferMeter => ({
+    isFree: false,
     take: () => 0,
     waitMs: () => 0,
     close: () => undefined,

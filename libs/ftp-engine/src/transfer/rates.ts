@@ -20,7 +20,7 @@ export class Pace {
 
   /** Nothing limits the transfer and nobody counts it. */
   get isFree(): boolean {
-    return this.meter === null && throttleOf(this.session, this.direction) === null;
+    return (this.meter?.isFree ?? true) && throttleOf(this.session, this.direction) === null;
   }
 
   /** `bytes` were moved. Resolves to the ms to wait before more are; throws where none may follow. */
