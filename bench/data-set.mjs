@@ -44,6 +44,19 @@ export function makeDataSet(folder, { bigBytes }) {
   if (process.getuid?.() === 0) chownSync(join(folder, 'up'), PEER_USER.uid, PEER_USER.gid);
 }
 
+/**
+ * Writes and removes a file of this size: on a virtual machine the first touch of memory costs several times what the
+ * same page costs later, and whoever is measured first would pay it.
+ */
+export function touchMemory(folder, bytes) {
+  const path = join(folder, 'touched');
+  const block = Buffer.alloc(16 * MIB, 1);
+  const file = openSync(path, 'w');
+  for (let written = 0; written < bytes; written += block.length) writeSync(file, block);
+  closeSync(file);
+  rmSync(path);
+}
+
 function makeFolder(folder, entries) {
   mkdirSync(folder);
   for (let i = 0; i < entries; i++) closeSync(openSync(join(folder, `file_${String(i).padStart(6, '0')}.txt`), 'w'));

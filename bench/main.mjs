@@ -4,10 +4,10 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fail, setup } from '../scripts/setup.mjs';
 import { makeCertificate } from './certificate.mjs';
-import { BIG_BYTES, emptyUploads, makeDataSet, QUICK_BIG_BYTES } from './data-set.mjs';
+import { BIG_BYTES, emptyUploads, makeDataSet, QUICK_BIG_BYTES, touchMemory } from './data-set.mjs';
 import { compileLoadClient, LoadClient } from './load-client.mjs';
 import { describeMachine, load } from './machine.mjs';
-import { MEASUREMENTS } from './measurements.mjs';
+import { MEASUREMENTS, warmUp } from './measurements.mjs';
 import { readOptions, USAGE } from './options.mjs';
 import { removeGroupParents } from './process-group.mjs';
 import { makeRows, selectRows } from './rows.mjs';
@@ -61,6 +61,7 @@ async function bench(options, rows) {
   const files = join(scratch, 'files');
   mkdirSync(files);
   const tls = await makeCertificate(scratch, options.certificate);
+  touchMemory(scratch, 4 * (options.quick ? QUICK_BIG_BYTES : BIG_BYTES));
   makeDataSet(files, { bigBytes: options.quick ? QUICK_BIG_BYTES : BIG_BYTES });
   const { found, missing } = findPeers(peerNames(options), { scratch, files, tls });
   for (const { name, why } of missing) console.log(`${name} is not here and left out: ${why}`);
@@ -114,9 +115,13 @@ async function startAll(servers, results) {
 /** Rounds are innermost but one: a row's runs on all servers lie close together in time. */
 async function measureAll(results, servers, { client, stop }) {
   for (const row of results.rows) {
+    if (stop.asked) return;
     const runners = servers.filter(({ name }) => runs(row, name));
+    for (const server of runners) await unlessItFails(row, server, () => warmUp(row, server, { client }));
     for (let round = 0; round < (row.once ? 1 : results.options.rounds); round++) {
-      for (const server of runners) {
+      // Nobody is always the first, whom a cold cache hits.
+      const turn = round % runners.length;
+      for (const server of [...runners.slice(turn), ...runners.slice(0, turn)]) {
         if (stop.asked) return;
         results.runs.push(await measureOne(row, server, { client, round }));
       }
@@ -140,14 +145,19 @@ function runs(row, name) {
 /** A failed run is a result as well: it is in the JSON with its reason. */
 async function measureOne(row, server, context) {
   const about = { row: row.name, server: server.name, round: context.round };
+  const outcome = await unlessItFails(row, server, () => MEASUREMENTS[row.measure](row, server, context));
+  return { ...about, ...outcome };
+}
+
+async function unlessItFails(row, server, run) {
   try {
-    return { ...about, ...(await MEASUREMENTS[row.measure](row, server, context)) };
+    return await run();
   } catch (error) {
     console.log(`${server.name}, ${row.name}: ${error.message}`);
     if (row.uploadBytes !== undefined) {
       emptyUploads(row.account === undefined ? server.uploads : server.uploadsOf(row.account));
     }
-    return { ...about, error: error.message };
+    return { error: error.message };
   }
 }
 

@@ -17,6 +17,14 @@ export const MEASUREMENTS = {
   secondStart,
 };
 
+/** One unmeasured run before the rounds: servers run for months, and just-in-time compilers and caches need a while. */
+export async function warmUp(row, server, { client }) {
+  if (row.measure !== 'load') return;
+  await client.run([...loginArguments(server, row, row.client.includes('-T')), ...row.client, '-g', 'w']);
+  await server.settle?.();
+  checkUploads(row, server);
+}
+
 async function measureLoad(row, server, { client, round }) {
   const tls = row.client.includes('-T');
   const before = {

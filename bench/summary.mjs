@@ -25,34 +25,37 @@ export function summarize(row, runs) {
 /** Every row with all servers' summaries, the best peer, the ratio to it and how it stands to its bars. */
 export function summarizeAll(results) {
   const { rows, servers, runs } = results;
-  return rows.map((row) => {
-    const of = (server, name = row.name) =>
-      summarize(
+  const measured = new Set(runs.map(({ row }) => row));
+  return rows
+    .filter(({ name }) => measured.has(name))
+    .map((row) => {
+      const of = (server, name = row.name) =>
+        summarize(
+          row,
+          runs.filter((run) => run.row === name && run.server === server),
+        );
+      const ours = of('quayside');
+      const better = FIGURES[row.figure].better;
+      const peers = servers
+        .filter((name) => name !== 'quayside')
+        .flatMap((name) => {
+          const summary = of(name, row.comparedWith ?? row.name);
+          return summary === null ? [] : [{ name, ...summary }];
+        });
+      const best =
+        peers.toSorted((a, b) => (better === 'higher' ? b.median - a.median : a.median - b.median))[0] ?? null;
+      const ratio = ours === null || best === null ? null : ours.median / best.median;
+      const figure = row.absolute ? (ours?.median ?? null) : ratio;
+      return {
         row,
-        runs.filter((run) => run.row === name && run.server === server),
-      );
-    const ours = of('quayside');
-    const better = FIGURES[row.figure].better;
-    const peers = servers
-      .filter((name) => name !== 'quayside')
-      .flatMap((name) => {
-        const summary = of(name, row.comparedWith ?? row.name);
-        return summary === null ? [] : [{ name, ...summary }];
-      });
-    const best = peers.toSorted((a, b) => (better === 'higher' ? b.median - a.median : a.median - b.median))[0] ?? null;
-    const ratio = ours === null || best === null ? null : ours.median / best.median;
-    const measured = row.absolute ? (ours?.median ?? null) : ratio;
-    return {
-      row,
-      ours,
-      peers,
-      best,
-      ratio,
-      measured,
-      must: reach(measured, row.must, row),
-      aim: reach(measured, row.aim, row),
-    };
-  });
+        ours,
+        peers,
+        best,
+        ratio,
+        must: reach(figure, row.must, row),
+        aim: reach(figure, row.aim, row),
+      };
+    });
 }
 
 /** True, false, or null where there is no bar or no figure. A bar on a time is a ceiling. */
