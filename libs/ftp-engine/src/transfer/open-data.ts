@@ -113,11 +113,14 @@ export function closeData(socket: Socket, options: CloseOptions = {}): Promise<v
       signal?.removeEventListener('abort', onAbort);
     };
     socket.on('error', ignore);
+    let finished = false;
     socket.once('close', () => {
       stop();
-      reject(broken());
+      // Every download ends here: an error that nobody reads would cost a stack trace each.
+      if (!finished) reject(broken());
     });
     socket.once('finish', () => {
+      finished = true;
       stop();
       timer = setTimeout(() => socket.destroy(), LINGER_MS);
       resolve();
