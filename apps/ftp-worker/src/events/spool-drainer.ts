@@ -18,8 +18,10 @@ export interface SpoolDrainerOptions {
   readonly lingerMs?: number;
 }
 
-/** Records that need no company: a full batch. */
-const BATCH_RECORDS = 100;
+/** A batch of this size tells that more are coming. */
+const BUSY_RECORDS = 25;
+/** The wait is this many times as long then: what a batch costs database and queue hardly depends on its size. */
+const BUSY_LINGER = 5;
 /** Records read at once where many wait; the publisher makes jobs of at most 100 events of them. */
 const READ_RECORDS = 500;
 const FIRST_RETRY_MS = 200;
@@ -33,6 +35,7 @@ export class SpoolDrainer {
   private readonly stopping = new AbortController();
   private running: Promise<void> | null = null;
   private hurry = false;
+  private busy = false;
   private interrupt: (() => void) | null = null;
   private headSinceMs: number | null = null;
   private failures = 0;
@@ -92,7 +95,8 @@ export class SpoolDrainer {
     while (!signal.aborted) {
       await spool.waitFor(spool.drained, signal);
       if (signal.aborted) break;
-      if (!this.hurry && spool.stats().depth < BATCH_RECORDS) await this.pause(lingerMs);
+      const lingers = !this.hurry && spool.stats().depth < READ_RECORDS;
+      if (lingers) await this.pause(this.busy ? lingerMs * BUSY_LINGER : lingerMs);
       this.hurry = false;
       await this.carryBatch(spool.drained);
     }
@@ -110,6 +114,7 @@ export class SpoolDrainer {
       await this.backOff();
       return;
     }
+    this.busy = batch.records.length >= BUSY_RECORDS;
     const events = batch.records.flatMap(eventOf);
     this.headSinceMs = events.length === 0 ? null : Date.parse(events[0]!.at);
     if (!(await this.deliver(events, batch.records.flatMap(ledgerOf)))) return;
