@@ -21,7 +21,7 @@ import { PoliciesModule } from './policies/policies.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import type { ApiSettings } from './settings.js';
 import { SpacesModule } from './spaces/spaces.module.js';
-import { TenantsModule } from './tenants/tenants.module.js';
+import { NodesModule } from './nodes/nodes.module.js';
 import { StreamModule } from './stream/stream.module.js';
 import { TransfersModule } from './transfers/transfers.module.js';
 import { UsageModule } from './usage/usage.module.js';
@@ -56,6 +56,8 @@ export class AppModule {
         SessionsModule,
         AuditModule,
         WebhooksModule,
+        NodesModule,
+        StreamModule,
         HealthModule,
         StreamModule,
         DocsModule,

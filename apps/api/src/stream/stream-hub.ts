@@ -210,6 +210,7 @@ function sendEvent(client: Client, event: EventRecord): void {
 }
 
 /** A session that is only still there has not changed. */
-function withoutHeartbeat({ seenAt: _, ...session }: LiveSessionRecord): unknown {
+function withoutHeartbeat(record: LiveSessionRecord): unknown {
+  const { seenAt: _, ...session } = record;
   return session;
 }

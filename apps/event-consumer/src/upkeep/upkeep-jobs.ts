@@ -25,6 +25,7 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Workers beat every few seconds. */
 const WORKER_STALE_MS = MINUTE_MS;
+const NODE_STALE_MS = DAY_MS;
 const SESSION_STALE_MS = 2 * MINUTE_MS;
 const MONTHS_AHEAD = 3;
 const LEDGER_ENTRY_DAYS = 90;
@@ -47,6 +48,11 @@ export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
       name: 'workers',
       everyMs: MINUTE_MS / 2,
       run: async () => (settled() ? (await nodes.reapWorkers(WORKER_STALE_MS)).length : 0),
+    },
+    {
+      name: 'nodes',
+      everyMs: DAY_MS / 24,
+      run: async () => (settled() ? (await nodes.reapNodes(NODE_STALE_MS)).length : 0),
     },
     {
       name: 'sessions',

@@ -1,4 +1,6 @@
-import type { Queryable, Statement } from '../database.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { Database, type Queryable, type Statement } from '../database.js';
+import { ListQuery, type SortKey } from '../list-query.js';
 
 export interface NewNode {
   /** Used where no node has the name yet. */
@@ -23,8 +25,19 @@ export interface NodeRecord {
   readonly draining: boolean;
   readonly startedAt: Date;
   readonly heartbeatAt: Date;
-  readonly workers: number;
+  readonly workers: readonly NodeWorkerRecord[];
   readonly sessions: number;
+  readonly transfers: number;
+}
+
+/** Times as text, as PostgreSQL writes them into JSON. */
+export interface NodeWorkerRecord {
+  readonly id: string;
+  readonly slot: number;
+  readonly pid: number;
+  readonly ports: Readonly<Record<string, unknown>>;
+  readonly startedAt: string;
+  readonly heartbeatAt: string;
 }
 
 const REGISTER_NODE: Statement = {
@@ -52,18 +65,30 @@ const REAP: Statement = {
   name: 'worker_reap',
   text: `DELETE FROM worker WHERE heartbeat_at < now() - $1 * interval '1 millisecond' RETURNING id`,
 };
-const DRAIN: Statement = { name: 'node_drain', text: 'UPDATE node SET draining = $2 WHERE id = $1 RETURNING id' };
-const LIST: Statement = {
-  name: 'node_list',
-  text: `SELECT n.id, n.name, n.version, n.draining, n.started_at AS "startedAt", n.heartbeat_at AS "heartbeatAt",
-           (SELECT count(*) FROM worker w WHERE w.node_id = n.id) AS workers,
-           (SELECT count(*) FROM ftp_session s JOIN worker w ON w.id = s.worker_id WHERE w.node_id = n.id) AS sessions
-         FROM node n ORDER BY n.name`,
+const DRAIN: Statement = { name: 'node_drain', text: 'UPDATE node SET draining = $2 WHERE id = $1::uuid RETURNING id' };
+const SELECT = `
+  SELECT n.id, n.name, n.version, n.draining, n.started_at AS "startedAt", n.heartbeat_at AS "heartbeatAt",
+    coalesce((SELECT jsonb_agg(jsonb_build_object('id', w.id, 'slot', w.slot, 'pid', w.pid, 'ports', w.ports,
+      'startedAt', w.started_at, 'heartbeatAt', w.heartbeat_at) ORDER BY w.slot, w.id)
+      FROM worker w WHERE w.node_id = n.id), '[]') AS workers,
+    (SELECT count(*)::int FROM ftp_session s JOIN worker w ON w.id = s.worker_id WHERE w.node_id = n.id) AS sessions,
+    (SELECT count(*)::int FROM ftp_session s JOIN worker w ON w.id = s.worker_id
+      WHERE w.node_id = n.id AND s.activity ? 'bytes') AS transfers
+  FROM node n`;
+const FIND: Statement = { name: 'node_find', text: `${SELECT} WHERE n.id = $1::uuid` };
+const LOCK: Statement = { name: 'node_lock', text: 'SELECT draining FROM node WHERE id = $1::uuid FOR NO KEY UPDATE' };
+const LIST_ORDER: readonly SortKey[] = [{ column: 'n.name', type: 'text' }];
+// Its workers are gone; one that comes back registers again.
+const REAP_NODES: Statement = {
+  name: 'node_reap',
+  text: `DELETE FROM node n WHERE n.heartbeat_at < now() - $1::bigint * interval '1 millisecond' AND NOT n.draining
+           AND NOT EXISTS (SELECT FROM worker w WHERE w.node_id = n.id) RETURNING id`,
 };
 
 /** The fleet: nodes, their workers, and who is alive. */
+@Injectable()
 export class NodesRepository {
-  constructor(private readonly database: Queryable) {}
+  constructor(@Inject(Database) private readonly database: Queryable) {}
 
   /** Nodes are known by name; one that comes back keeps its id and its draining flag. */
   async registerNode(node: NewNode): Promise<{ readonly id: string; readonly draining: boolean }> {
@@ -108,12 +133,33 @@ export class NodesRepository {
     return rows.map(({ id }) => id);
   }
 
-  /** Resolves to whether there is such a node. */
-  async setDraining(nodeId: string, draining: boolean): Promise<boolean> {
-    return (await this.database.rows(DRAIN, [nodeId, draining])).length === 1;
+  /** Forget nodes that nobody has heard of for `staleMs`; one that is to be drained is remembered. */
+  async reapNodes(staleMs: number): Promise<string[]> {
+    const rows = await this.database.rows<{ id: string }>(REAP_NODES, [staleMs]);
+    return rows.map(({ id }) => id);
   }
 
-  list(): Promise<NodeRecord[]> {
-    return this.database.rows<NodeRecord>(LIST);
+  /** Resolves to whether there is such a node. A trigger tells its workers at once. */
+  async setDraining(nodeId: string, draining: boolean, queries: Queryable = this.database): Promise<boolean> {
+    return (await queries.rows(DRAIN, [nodeId, draining])).length === 1;
+  }
+
+  /** Locks the node until the transaction ends; null where there is none. */
+  async lock(queries: Queryable, nodeId: string): Promise<{ readonly draining: boolean } | null> {
+    const [row] = await queries.rows<{ draining: boolean }>(LOCK, [nodeId]);
+    return row ?? null;
+  }
+
+  async find(nodeId: string, queries: Queryable = this.database): Promise<NodeRecord | null> {
+    const [row] = await queries.rows<NodeRecord>(FIND, [nodeId]);
+    return row ?? null;
+  }
+
+  /** By name. */
+  list(after: readonly unknown[] | null, limit: number): Promise<NodeRecord[]> {
+    const { statement, values } = new ListQuery()
+      .after(LIST_ORDER, false, after)
+      .build(SELECT, LIST_ORDER, false, limit);
+    return this.database.rows<NodeRecord>(statement, values);
   }
 }

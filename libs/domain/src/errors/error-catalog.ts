@@ -113,6 +113,7 @@ export const ERROR_CATALOG = {
     ftp: 421,
     retryable: true,
   },
+  'node.not-found': { title: 'There is no such node', http: 404, ftp: null, retryable: false },
   'webhook.not-found': { title: 'There is no such webhook', http: 404, ftp: null, retryable: false },
   'webhook.delivery-not-found': { title: 'There is no such delivery', http: 404, ftp: null, retryable: false },
   'webhook.limit-reached': {

@@ -1,0 +1,52 @@
+import type { NodeRecord } from '@quayside/database';
+import { z } from 'zod';
+import { count, id, time } from '../http/fields.js';
+import { pageOf, pageParameters } from '../http/page.js';
+
+/** Workers beat every few seconds. */
+const ALIVE_MS = 30_000;
+
+export const nodeQuery = z.strictObject(pageParameters);
+export type NodeQuery = z.output<typeof nodeQuery>;
+
+export const nodeOut = z
+  .object({
+    id,
+    name: z.string(),
+    version: z.string(),
+    alive: z.boolean().describe('Whether it has been heard of within 30 seconds.'),
+    draining: z.boolean().describe('Whether it takes no new sessions and ends those without a transfer.'),
+    sessions: count,
+    transfers: count.describe('Sessions with a running transfer.'),
+    startedAt: time,
+    heartbeatAt: time,
+    workers: z.array(
+      z.object({
+        id,
+        slot: z.int(),
+        pid: z.int(),
+        ports: z.record(z.string(), z.unknown()),
+        startedAt: time,
+        heartbeatAt: time,
+      }),
+    ),
+  })
+  .meta({ id: 'Node' });
+export type NodeOut = z.output<typeof nodeOut>;
+
+export const nodePage = pageOf('NodePage', nodeOut);
+
+export function presentNode(node: NodeRecord): NodeOut {
+  return {
+    ...node,
+    alive: node.workers.length > 0 && Date.now() - node.heartbeatAt.getTime() < ALIVE_MS,
+    startedAt: node.startedAt.toISOString(),
+    heartbeatAt: node.heartbeatAt.toISOString(),
+    workers: node.workers.map((worker) => ({
+      ...worker,
+      ports: { ...worker.ports },
+      startedAt: new Date(worker.startedAt).toISOString(),
+      heartbeatAt: new Date(worker.heartbeatAt).toISOString(),
+    })),
+  };
+}
