@@ -5,7 +5,7 @@ import { CurrentTenant } from '../auth/current.decorators.js';
 import { RequireRole } from '../auth/roles.decorator.js';
 import { Answers, Fails } from '../http/openapi.decorators.js';
 import { TenantParam } from '../http/path-parameters.js';
-import { auditPage, auditQuery, type AuditQuery } from './audit.schema.js';
+import { auditPage, auditQuery, type AuditQuery, auditVerification } from './audit.schema.js';
 import { AuditService } from './audit.service.js';
 
 @ApiTags('Audit')
@@ -20,6 +20,14 @@ export class AuditController {
   @Fails('cursor.invalid')
   listAll(@Query({ schema: auditQuery }) query: AuditQuery) {
     return this.audit.list(undefined, query);
+  }
+
+  @Get('audit/verify')
+  @RequireRole('platform-admin')
+  @ApiOperation({ operationId: 'verifyAudit', summary: 'Whether nobody has changed or removed an entry' })
+  @Answers(auditVerification, { description: 'The first fault, if any' })
+  verify() {
+    return this.audit.verify();
   }
 
   @Get('tenants/:tenant/audit')

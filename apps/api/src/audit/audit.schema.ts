@@ -31,6 +31,25 @@ export type AuditOut = z.output<typeof auditOut>;
 
 export const auditPage = pageOf('AuditPage', auditOut);
 
+export const auditVerification = z
+  .object({
+    intact: z.boolean(),
+    entries: z.int().describe('Entries that are as they were written, from the first one on.'),
+    last: z
+      .object({ seq: z.int(), hash: z.string() })
+      .nullable()
+      .describe('The last of them. Keep it elsewhere: entries that are cut off at the end leave no other trace.'),
+    fault: z
+      .object({
+        seq: z.int(),
+        id,
+        reason: z.enum(['changed', 'unlinked']).describe('`unlinked`: entries before it are missing or were changed.'),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'AuditVerification' });
+export type AuditVerification = z.output<typeof auditVerification>;
+
 export function presentAudit(entry: AuditRecord): AuditOut {
   return {
     seq: entry.seq,

@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { type AuditRecord, AuditRepository } from '@quayside/database';
 import { type Page, readPage } from '../http/page.js';
 import { isSequence } from '../http/positions.js';
-import { type AuditOut, type AuditQuery, presentAudit } from './audit.schema.js';
+import { type AuditOut, type AuditQuery, type AuditVerification, presentAudit } from './audit.schema.js';
+
+/** A log that takes longer is for `npm run audit:verify`. */
+const LONGEST_VERIFY_MS = 60_000;
 
 @Injectable()
 export class AuditService {
@@ -21,5 +24,11 @@ export class AuditService {
       },
       presentAudit,
     );
+  }
+
+  /** Whether the log is as it was written. */
+  async verify(): Promise<AuditVerification> {
+    const { entries, last, fault } = await this.audit.verify(AbortSignal.timeout(LONGEST_VERIFY_MS));
+    return { intact: fault === null, entries, last, fault };
   }
 }
