@@ -136,6 +136,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
         certificate,
         publicAddress: config.ftp.publicAddress ?? null,
         passivePorts: { min: passive.first, max: passive.last },
+        masquerade: config.ftp.publicAddressRules,
+        proxyTrusted: config.ftp.proxyTrusted,
         activeMode: config.ftp.activeMode,
         sessionReuse: config.tls.sessionReuse,
         uploadFsync: config.storage.fsync,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { SETTINGS, SettingName } from './settings.js';
-import type { PortRange } from './values.js';
+import type { AddressRule, PortRange } from './values.js';
 
 type ValueOf<N extends SettingName> =
   | ((typeof SETTINGS)[N]['value'] extends { readonly _output: infer T } ? T : never)
@@ -29,6 +29,9 @@ export interface Config {
     readonly implicitTlsPort: number;
     readonly passivePorts: PortRange;
     readonly publicAddress: string | undefined;
+    readonly publicAddressRules: readonly AddressRule[];
+    /** Networks of PROXY protocol senders. */
+    readonly proxyTrusted: readonly string[];
     readonly activeMode: boolean;
     readonly workers: number;
     readonly maxSessions: number;
@@ -68,6 +71,8 @@ export function toConfig(values: SettingValues): Config {
       implicitTlsPort: values.FTPS_PORT,
       passivePorts: values.FTP_PASSIVE_PORTS,
       publicAddress: values.FTP_PUBLIC_ADDRESS,
+      publicAddressRules: values.FTP_PUBLIC_ADDRESS_RULES,
+      proxyTrusted: values.FTP_PROXY_TRUSTED,
       activeMode: values.FTP_ACTIVE_MODE,
       workers: values.FTP_WORKERS,
       maxSessions: values.FTP_MAX_SESSIONS,

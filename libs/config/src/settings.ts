@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { optionalSetting, setting } from './setting.js';
 import {
   address,
+  addressRules,
   integer,
   ipv4,
   label,
@@ -117,6 +118,22 @@ export const SETTINGS = {
     comment: 'IPv4 address announced to passive clients; set it behind NAT.',
     fallbackNote: 'the address the client connected to',
     value: ipv4(),
+  }),
+  FTP_PUBLIC_ADDRESS_RULES: setting({
+    group: 'FTP',
+    comment:
+      'Public IPv4 address per client network, before FTP_PUBLIC_ADDRESS; the first that fits holds, e.g. 10.0.0.0/8=10.0.0.5.',
+    fallback: '',
+    fallbackNote: 'none',
+    value: addressRules(),
+  }),
+  FTP_PROXY_TRUSTED: setting({
+    group: 'FTP',
+    comment:
+      'Addresses and networks, separated by commas, whose connections must begin with a PROXY protocol header (v1 or v2).',
+    fallback: '',
+    fallbackNote: 'none',
+    value: networks(),
   }),
   FTP_ACTIVE_MODE: setting({
     group: 'FTP',

@@ -58,6 +58,33 @@ export function ipv4(): z.ZodType<string, string> {
     );
 }
 
+/** A public IPv4 address for the clients of a network. */
+export interface AddressRule {
+  /** Address or CIDR block. */
+  readonly clients: string;
+  readonly address: string;
+}
+
+/** `network=address`, separated by commas; the first that fits a client holds. */
+export function addressRules(): z.ZodType<readonly AddressRule[], string> {
+  return z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== '')
+        .map((one) => {
+          const [clients = '', address = '', ...rest] = one.split('=');
+          return { clients: clients.trim(), address: rest.length > 0 ? '' : address.trim() };
+        }),
+    )
+    .refine(
+      (rules) => rules.every(({ clients, address }) => isNetwork(clients) && isIPv4(address)),
+      'must be networks with an IPv4 address each, such as 10.0.0.0/8=10.0.0.5,0.0.0.0/0=203.0.113.7',
+    );
+}
+
 /** IP addresses and CIDR blocks, separated by commas; none is an empty text. */
 export function networks(): z.ZodType<readonly string[], string> {
   return z

@@ -84,6 +84,11 @@ export interface EngineOptions {
   readonly tlsUploadEnd?: 'compat' | 'strict';
   /** fdatasync before the 226 of an upload. */
   readonly uploadFsync?: boolean;
+  /**
+   * CIDR blocks of proxies: connections from them, on control and data ports, must begin with a PROXY protocol header
+   * (v1 or v2) that says whose they are. Anybody else's header is no header.
+   */
+  readonly proxyTrusted?: readonly string[];
   /** HOST, SNI and tenants in login names. */
   readonly tenants?: boolean;
   readonly welcome?: string;
@@ -132,6 +137,7 @@ export function resolveOptions(options: EngineOptions): ResolvedEngineOptions {
     sessionReuse: options.sessionReuse ?? 'prefer',
     tlsUploadEnd: options.tlsUploadEnd ?? 'compat',
     uploadFsync: options.uploadFsync ?? true,
+    proxyTrusted: options.proxyTrusted ?? [],
     tenants: options.tenants ?? true,
     welcome: options.welcome ?? 'Quayside ready',
     admit: options.admit ?? (() => null),

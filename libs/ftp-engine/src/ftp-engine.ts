@@ -14,12 +14,14 @@ import {
   type ResolvedEngineOptions,
   resolveOptions,
 } from './engine-options.js';
-import { addressesOf, Admission } from './frame/admission.js';
+import { addressesOf, Admission, type ConnectionAddresses, unmapped } from './frame/admission.js';
 import { FtpSrvFrame } from './frame/ftp-srv-frame.js';
 import { connectRegistry, installRegistry } from './frame/registry.js';
 import type { EnginePorts } from './ports.js';
+import { readProxyHeader } from './proxy/read-proxy-header.js';
+import { trustedNetworks } from './proxy/trusted-networks.js';
 import { SessionRegistry } from './session/session-registry.js';
-import { Session } from './session/session.js';
+import { Session, type SessionOrigin } from './session/session.js';
 import { type SessionView, viewOf } from './session/session-view.js';
 import { CertificateStore } from './tls/certificate-store.js';
 
@@ -44,6 +46,9 @@ export class FtpEngine {
   readonly #context: EngineContext;
   readonly #frames: FtpSrvFrame[];
   readonly #channels = new Map<string, ControlChannel>();
+  readonly #isProxy: (address: string) => boolean;
+  /** Connections of proxies whose header is awaited. */
+  readonly #unheaded = new Set<Socket>();
   #clock: NodeJS.Timeout | null = null;
   #draining = false;
   #whenEmpty: (() => void)[] = [];
@@ -60,6 +65,7 @@ export class FtpEngine {
         throw new Error(`Listener ${listener.name} needs TLS, but no certificate is configured`);
       }
     }
+    this.#isProxy = trustedNetworks(this.#options.proxyTrusted);
     this.#admission = new Admission(this.#options);
     const certificates = this.#certificates;
     this.#context = {
@@ -128,6 +134,7 @@ export class FtpEngine {
   async stop(): Promise<void> {
     this.#draining = true;
     for (const frame of this.#frames) frame.closeListener();
+    for (const socket of this.#unheaded) socket.destroy();
     for (const channel of this.#channels.values()) void this.#endChannel(channel, STOPPING);
     await this.#empty();
     if (this.#clock !== null) clearInterval(this.#clock);
@@ -180,14 +187,37 @@ export class FtpEngine {
       return;
     }
     socket.setNoDelay(true);
-    const refused = this.#draining ? DRAINING.text : this.#admission.admit(addresses.remoteAddress);
+    if (this.#isProxy(addresses.remoteAddress)) void this.#acceptProxied(socket, listener, addresses);
+    else this.#admit(socket, { ...addresses, listener });
+  }
+
+  /** From a trusted proxy: the header says who the client is. The proxy's own checks get a session as the proxy. */
+  async #acceptProxied(socket: Socket, listener: ListenerOptions, own: ConnectionAddresses): Promise<void> {
+    this.#unheaded.add(socket);
+    const header = await readProxyHeader(socket);
+    this.#unheaded.delete(socket);
+    if (header === null) return;
+    if (header.addresses === null) return this.#admit(socket, { ...own, listener });
+    const { remoteAddress, localAddress, ...ports } = header.addresses;
+    this.#admit(socket, {
+      ...ports,
+      remoteAddress: unmapped(remoteAddress),
+      localAddress: unmapped(localAddress),
+      proxied: true,
+      listener,
+    });
+  }
+
+  #admit(socket: Socket, origin: SessionOrigin): void {
+    const { listener } = origin;
+    const refused = this.#draining ? DRAINING.text : this.#admission.admit(origin.remoteAddress);
     if (refused !== null) {
       // In clear only: a TLS client could not read it, and a handshake is what a flood wants.
       if (listener.tls !== 'implicit') socket.end(`421 ${refused}\r\n`);
       socket.destroySoon();
       return;
     }
-    const session = new Session(newId(), this.#context, { ...addresses, listener }, Date.now());
+    const session = new Session(newId(), this.#context, origin, Date.now());
     const frame = this.#frames.find((one) => one.listener === listener)!;
     const connection = frame.adopt(socket);
     const channel = new ControlChannel(socket, session, {

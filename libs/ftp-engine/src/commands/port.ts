@@ -67,7 +67,7 @@ function prepare(session: Session, target: HostPort): Reply {
   session.dropDataChannel();
   session.dataChannel = new ActiveChannel(
     target,
-    session.origin.localAddress,
+    session.origin.proxied === true ? '' : session.origin.localAddress,
     session.engine.options.timeouts.dataConnect,
   );
   return READY;

@@ -1,6 +1,7 @@
 import type { ResolvedEngineOptions } from '../engine-options.js';
 import type { Log } from '../ports.js';
 import { BufferPool } from '../transfer/buffer-pool.js';
+import { trustedNetworks } from '../proxy/trusted-networks.js';
 import { PassivePool } from './passive-pool.js';
 
 /** How long PASV and EPSV wait for a free slot before 425. */
@@ -31,6 +32,7 @@ export class DataServices {
       waitMs: PASSIVE_WAIT_MS,
       idleMs: PASSIVE_IDLE_MS,
       closedMs: PASSIVE_CLOSED_MS,
+      isProxy: trustedNetworks(options.proxyTrusted),
       onStranger: (remoteAddress, port) => log.info('dropped a stranger on a data port', { remoteAddress, port }),
     });
   }

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { DomainError } from '@quayside/domain';
+import { readProxyHeader } from '../proxy/read-proxy-header.js';
 import { canonicalAddress } from './address.js';
 
 export interface PassivePoolOptions {
@@ -17,6 +18,8 @@ export interface PassivePoolOptions {
    * connection that is still under way must be met as a stranger, never as the next session's.
    */
   readonly closedMs: number;
+  /** Whether connections from an address begin with a PROXY header that says whose they are. */
+  readonly isProxy?: (address: string) => boolean;
   /** A socket that matched no reservation was dropped. */
   readonly onStranger?: (remoteAddress: string, port: number) => void;
 }
@@ -374,6 +377,17 @@ export class PassivePool {
 
   #accept(listener: Listener, socket: Socket): void {
     const remote = canonicalAddress(socket.remoteAddress ?? '');
+    if (remote !== null && this.#options.isProxy?.(remote) === true) void this.#acceptProxied(listener, socket);
+    else this.#match(listener, socket, remote);
+  }
+
+  /** A connection of the proxy's own is nobody's. */
+  async #acceptProxied(listener: Listener, socket: Socket): Promise<void> {
+    const header = await readProxyHeader(socket);
+    if (header !== null) this.#match(listener, socket, canonicalAddress(header.addresses?.remoteAddress ?? ''));
+  }
+
+  #match(listener: Listener, socket: Socket, remote: string | null): void {
     const reservation = remote === null ? undefined : listener.expected.get(remote);
     if (reservation !== undefined) {
       reservation.accept(socket);

@@ -23,6 +23,8 @@ export interface SessionOrigin {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** The addresses are those of a PROXY header; the local ones are not this machine's. */
+  readonly proxied?: boolean;
   readonly listener: ListenerOptions;
 }
 
