@@ -72,7 +72,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON quota_lease TO quayside_consumer;
     GRANT SELECT ON quota_ledger TO quayside_consumer;
     GRANT UPDATE (bytes_used, files_used, bytes_reserved, files_reserved) ON quota_ledger TO quayside_consumer;
-    GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO quayside_consumer;
+    GRANT EXECUTE ON FUNCTION ensure_partitions(integer), drop_partitions(text, integer) TO quayside_consumer;
     GRANT SELECT ON event_watch TO quayside_consumer;
     -- Webhooks: it fans out, signs and delivers; it switches an endpoint off, and changes nothing else of it.
     GRANT SELECT ON webhook_endpoint TO quayside_consumer;

@@ -76,6 +76,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
       url,
       applicationName: 'quayside consumer notifications',
       onChange: ({ table }) => {
+        retention: config.retention,
         if (table === 'outbox') this.relay.wake();
         if (table === 'webhook_lane') this.deliveries.wake();
       },

@@ -51,6 +51,10 @@ export interface Config {
   };
   readonly storage: { readonly root: string; readonly fsync: boolean; readonly partialTtlMs: number };
   readonly spool: { readonly dir: string; readonly maxBytes: number };
+  /** Days; 0 = for ever. */
+  readonly retention: { readonly eventDays: number; readonly transferDays: number };
+  /** Port 0 = off. */
+  readonly metrics: { readonly host: string; readonly consumerPort: number };
   readonly webhooks: { readonly allowPrivate: boolean };
   readonly log: { readonly level: LogLevel; readonly format: 'pretty' | 'json' | undefined };
 }
@@ -94,6 +98,8 @@ export function toConfig(values: SettingValues): Config {
       partialTtlMs: values.UPLOAD_PARTIAL_TTL,
     },
     spool: { dir: values.SPOOL_DIR ?? join(values.DATA_DIR, 'spool'), maxBytes: values.SPOOL_MAX_BYTES },
+    retention: { eventDays: values.EVENT_RETENTION_DAYS, transferDays: values.TRANSFER_RETENTION_DAYS },
+    metrics: { host: values.METRICS_HOST, consumerPort: values.CONSUMER_METRICS_PORT },
     webhooks: { allowPrivate: values.WEBHOOK_ALLOW_PRIVATE },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
   };

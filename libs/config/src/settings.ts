@@ -73,6 +73,19 @@ export const SETTINGS = {
     value: url('redis', 'rediss'),
   }),
 
+  EVENT_RETENTION_DAYS: setting({
+    group: 'Database and queue',
+    comment: 'Days for which the event log is kept, in whole months; 0 = for ever. Counting usage again needs 62.',
+    fallback: '0',
+    value: integer(0, 36_500),
+  }),
+  TRANSFER_RETENTION_DAYS: setting({
+    group: 'Database and queue',
+    comment: 'Days for which the transfer log is kept, in whole months; 0 = for ever. Monthly traffic limits need 31.',
+    fallback: '0',
+    value: integer(0, 36_500),
+  }),
+
   API_HOST: setting({
     group: 'API',
     comment: 'Address on which the REST API listens; put a TLS proxy before it before you open it to a network.',

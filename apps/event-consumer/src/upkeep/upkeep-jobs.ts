@@ -17,6 +17,8 @@ export interface UpkeepRepositories {
   readonly upkeep: UpkeepRepository;
   readonly usage: UsageClosingRepository;
   readonly webhooks: WebhookQueueRepository;
+  /** Days; 0 = for ever. */
+  readonly retention: { readonly eventDays: number; readonly transferDays: number };
   /** False for a while after the database was away: the workers have not had the time to say that they live. */
   readonly settled: () => boolean;
 }
@@ -36,13 +38,22 @@ const PRUNE_ROWS = 5_000;
 const SWEEP_LEASES = 500;
 
 export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
-  const { eventLog, quota, nodes, sessions, upkeep, usage, webhooks, settled } = repositories;
+  const { eventLog, quota, nodes, sessions, upkeep, usage, webhooks, retention, settled } = repositories;
   return [
     {
       name: 'partitions',
       everyMs: DAY_MS / 4,
       atStart: true,
       run: () => eventLog.ensurePartitions(MONTHS_AHEAD),
+    },
+    {
+      name: 'retention',
+      everyMs: DAY_MS / 24,
+      run: async () => {
+        const { eventDays, transferDays } = retention;
+        const events = eventDays === 0 ? 0 : await eventLog.dropPartitions('event', eventDays);
+        return events + (transferDays === 0 ? 0 : await eventLog.dropPartitions('transfer_log', transferDays));
+      },
     },
     {
       name: 'workers',

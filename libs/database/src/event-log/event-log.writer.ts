@@ -100,6 +100,13 @@ export class EventLogWriter {
     const [row] = await this.database.rows<{ made: number }>(PARTITIONS, [monthsAhead]);
     return row!.made;
   }
+
+  /** Drop the months of a log that are older than `keepDays`; resolves to how many partitions and rows went. */
+  async dropPartitions(log: 'event' | 'transfer_log', keepDays: number): Promise<number> {
+    const [row] = await this.database.rows<{ dropped: number; deleted: number }>(DROP, [log, keepDays]);
+    return row!.dropped + row!.deleted;
+  }
 }
 
 const PARTITIONS: Statement = { name: 'ensure_partitions', text: 'SELECT ensure_partitions($1) AS made' };
+const DROP: Statement = { name: 'drop_partitions', text: 'SELECT dropped, deleted FROM drop_partitions($1, $2)' };
