@@ -28,6 +28,8 @@ export interface ChildSettings {
 export function appsOfInstallation(config: Config, env: NodeJS.ProcessEnv, settings: ChildSettings): InstallationApps {
   const base: NodeJS.ProcessEnv = {
     UV_THREADPOOL_SIZE: THREADS,
+    // For glibc: one heap for all threads. With one per thread, long transfers leave twice the memory behind.
+    MALLOC_ARENA_MAX: '1',
     ...env,
     ...settings,
     DATA_DIR: config.dataDir,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { SessionGrant } from '@quayside/domain';
+import { passNewConnections } from '@quayside/native';
 import { ERROR_CATALOG, newId } from '@quayside/domain';
 import { COMMANDS } from './commands/index.js';
 import { compileTable } from './control/command-table.js';
@@ -34,6 +35,11 @@ export interface SessionEnd {
 }
 
 const DRAINING: SessionEnd = { text: 'The server is going down for maintenance; connect again.', reason: 'drain' };
+/** In a drain, a session without a command for this long is between two pieces of work, and is ended. */
+const QUIET_MS = 1000;
+const QUIET_SWEEP_MS = 100;
+/** How long handshakes that have begun on a shared port are given before it is closed. */
+const LEAVE_MS = 400;
 const STOPPING: SessionEnd = { text: 'The server is shutting down.', reason: 'stop' };
 const TABLE = compileTable(COMMANDS);
 
@@ -113,21 +119,46 @@ export class FtpEngine {
     return [...this.#sessions.all()].map((session) => viewOf(session));
   }
 
-  /** Refuse new sessions, end idle ones, let transfers finish up to the deadline; resolves when no session is left. */
+  /**
+   * Take no new sessions, end those that rest, let the others finish what they do; resolves when no session is left, or
+   * at the deadline. A client in the middle of its work is not told to go before half of the time is over: then each
+   * session ends with the command that runs.
+   */
   async drain(deadlineMs: number): Promise<void> {
+    const startedAt = Date.now();
+    await this.#leaveSharedPorts(Math.min(LEAVE_MS, deadlineMs / 4));
     this.#draining = true;
     for (const frame of this.#frames) frame.closeListener();
-    for (const channel of this.#channels.values()) {
-      if (!channel.transferring) void this.#endChannel(channel, DRAINING);
-      else channel.endWhenIdle(421, DRAINING.text, DRAINING.reason);
-    }
+    const sweep = setInterval(() => this.#endResting(startedAt + deadlineMs / 2), QUIET_SWEEP_MS);
+    this.#endResting(startedAt + deadlineMs / 2);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
+      timer = setTimeout(resolve, startedAt + deadlineMs - Date.now());
     });
     await Promise.race([this.#empty(), deadline]);
     clearTimeout(timer);
+    clearInterval(sweep);
     await this.stop();
+  }
+
+  /**
+   * Where other workers listen on the same ports, closing ours would reset the connections that the kernel has given us
+   * and we have not seen. So it is told to give us no more, and those that have begun are served first.
+   */
+  async #leaveSharedPorts(ms: number): Promise<void> {
+    const left = this.#options.listeners.map(({ fd }) => fd !== undefined && passNewConnections(fd));
+    if (!left.includes(true)) return;
+    await new Promise((resolve) => {
+      setTimeout(resolve, ms);
+    });
+  }
+
+  #endResting(allFromMs: number): void {
+    const now = Date.now();
+    for (const channel of this.#channels.values()) {
+      if (now >= allFromMs) channel.endWhenIdle(421, DRAINING.text, DRAINING.reason);
+      else if (channel.quietMs(now) >= QUIET_MS) void this.#endChannel(channel, DRAINING);
+    }
   }
 
   /** End everything now; resolves when no session is left. Idempotent. */

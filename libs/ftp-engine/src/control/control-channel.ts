@@ -126,6 +126,11 @@ export class ControlChannel implements ControlLink {
     return this.#running?.definition.flags?.data === true;
   }
 
+  /** How long nothing has been asked and nothing runs; 0 while something does. */
+  quietMs(nowMs: number): number {
+    return this.#running === null ? nowMs - this.#lastActivityMs : 0;
+  }
+
   /** Stop the running transfer (426); the session goes on. */
   abortTransfer(detail: string): void {
     if (this.transferring) this.#running?.abort('refused', detail);
