@@ -5,6 +5,7 @@ import { DatabaseModule } from '@quayside/database';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { ApiKeysModule } from './api-keys/api-keys.module.js';
 import { AuditModule } from './audit/audit.module.js';
+import { BansModule } from './bans/bans.module.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { CredentialsModule } from './credentials/credentials.module.js';
 import { CoreModule } from './core.module.js';
@@ -23,6 +24,7 @@ import type { ApiSettings } from './settings.js';
 import { SpacesModule } from './spaces/spaces.module.js';
 import { NodesModule } from './nodes/nodes.module.js';
 import { StreamModule } from './stream/stream.module.js';
+import { TenantsModule } from './tenants/tenants.module.js';
 import { TransfersModule } from './transfers/transfers.module.js';
 import { UsageModule } from './usage/usage.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
@@ -55,11 +57,11 @@ export class AppModule {
         EventsModule,
         SessionsModule,
         AuditModule,
-        WebhooksModule,
+        BansModule,
         NodesModule,
         StreamModule,
+        WebhooksModule,
         HealthModule,
-        StreamModule,
         DocsModule,
       ],
       providers: [

@@ -7,6 +7,7 @@ import {
   EventLogRepository,
   IdempotencyRepository,
   LiveSessionRepository,
+  LoginThrottleRepository,
   MountRepository,
   PolicyRepository,
   SpaceRepository,
@@ -27,6 +28,7 @@ import { METRICS } from './metrics/metrics.js';
 import { API_SETTINGS, type ApiSettings } from './settings.js';
 
 const REPOSITORIES = [
+  LoginThrottleRepository,
   AccountRepository,
   ApiKeyRepository,
   AuditRepository,

@@ -1,5 +1,6 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { forgettableAt, NO_SCORE, type ThrottleScore } from '@quayside/domain';
-import type { Database, Queryable, Statement } from '../database.js';
+import { Database, type Queryable, type Statement } from '../database.js';
 import { inSqlTransaction } from '../transaction.js';
 
 /** What a score is about: a source, or a login from a source. */
@@ -91,7 +92,7 @@ const LIST: Statement = {
 const BAN: Statement = {
   name: 'login_ban',
   text: `INSERT INTO login_score AS s (key, kind, login, source, score, at, bans, banned_at, banned_until, reason, expires_at)
-         VALUES ($1, CASE WHEN $2 = '' THEN 'source' ELSE 'pair' END, $2, $3, 0, now(), 1, now(), $4, $5, $4)
+         VALUES ($1::text, CASE WHEN $2::text = '' THEN 'source' ELSE 'pair' END, $2::text, $3::text, 0, now(), 1, now(), $4::timestamptz, $5::text, $4::timestamptz)
          ON CONFLICT (key) DO UPDATE SET banned_at = excluded.banned_at, banned_until = excluded.banned_until,
            bans = s.bans + 1, reason = excluded.reason, expires_at = greatest(s.expires_at, excluded.expires_at)
          RETURNING kind, ${COLUMNS}`,
@@ -109,8 +110,9 @@ const PRUNE: Statement = {
 };
 
 /** The brute-force defence's memory, shared by all workers: fading scores, bans, and sources known as good. */
+@Injectable()
 export class LoginThrottleRepository {
-  constructor(private readonly database: Database) {}
+  constructor(@Inject(Database) private readonly database: Database) {}
 
   /**
    * Change the scores of some keys as one step: `decide` gets them as they are and answers what they become. Rows are
@@ -163,14 +165,14 @@ export class LoginThrottleRepository {
     return this.database.rows<BanRecord>(LIST, [most, after?.bannedAt ?? null, after?.key ?? null, source, login]);
   }
 
-  async ban(key: ScoreKey, until: Date, reason: string): Promise<BanRecord> {
-    const [row] = await this.database.rows<BanRecord>(BAN, [keyOf(key), key.login, key.source, until, reason]);
+  async ban(key: ScoreKey, until: Date, reason: string, sql: Queryable = this.database): Promise<BanRecord> {
+    const [row] = await sql.rows<BanRecord>(BAN, [keyOf(key), key.login, key.source, until, reason]);
     return row!;
   }
 
   /** Ends a ban and forgets its score, so that the next failure does not ban again; null where there is none. */
-  async unban(key: string): Promise<BanRecord | null> {
-    const [row] = await this.database.rows<BanRecord>(UNBAN, [key]);
+  async unban(key: string, sql: Queryable = this.database): Promise<BanRecord | null> {
+    const [row] = await sql.rows<BanRecord>(UNBAN, [key]);
     return row ?? null;
   }
 
