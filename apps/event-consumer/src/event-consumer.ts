@@ -12,14 +12,15 @@ import {
   UsageClosingRepository,
   WebhookQueueRepository,
 } from '@quayside/database';
-import type { AppLog, Metrics } from '@quayside/observability';
-import { openQueue, type EventWorker } from '@quayside/queue';
+import { type AppLog, type Metrics, MetricsServer } from '@quayside/observability';
+import { type EventPublisher, openQueue, type EventWorker } from '@quayside/queue';
 import { EventApplier } from './event-applier.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { project } from './projections/index.js';
 import { APP_CONFIG, APP_LOG, APP_METRICS } from './tokens.js';
 import { upkeepJobs } from './upkeep/upkeep-jobs.js';
 import { UpkeepScheduler } from './upkeep/upkeep-scheduler.js';
+import { backlogReader } from './upkeep/backlog.js';
 import { DeliveryWorker } from './webhooks/delivery-worker.js';
 
 /** How long a running batch may take when the process is asked to end. */
@@ -36,6 +37,8 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   private readonly deliveries: DeliveryWorker;
   private readonly upkeep: UpkeepScheduler;
   private readonly notifications: Notifications;
+  private readonly publisher: EventPublisher;
+  private readonly metricsServer: MetricsServer | null;
   private settledAtMs = performance.now() + SETTLE_MS;
 
   constructor(
@@ -54,10 +57,16 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     });
     const apply = (events: readonly unknown[]): Promise<void> => applier.apply(events);
     const url = databaseUrl(config);
-    this.worker = openQueue({ url: config.queue.url ?? url, role: 'quayside_consumer', log }).worker({ apply });
-    this.relay = new OutboxRelay({ outbox: new OutboxRepository(database), apply, log });
+    const queue = openQueue({ url: config.queue.url ?? url, role: 'quayside_consumer', log });
+    this.worker = queue.worker({ apply });
+    this.publisher = queue.publisher();
+    const outbox = new OutboxRepository(database);
+    this.relay = new OutboxRelay({ outbox, apply, log });
     const webhooks = new WebhookQueueRepository(database);
     this.deliveries = new DeliveryWorker({ queue: webhooks, policy: config.webhooks, log, metrics });
+    const { host, consumerPort: port } = config.metrics;
+    const refresh = backlogReader({ queue: this.publisher, outbox, webhooks, metrics });
+    this.metricsServer = port === 0 ? null : new MetricsServer({ host, port, metrics, refresh });
     this.upkeep = new UpkeepScheduler({
       jobs: upkeepJobs({
         eventLog: writer,
@@ -67,6 +76,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         upkeep,
         usage: new UsageClosingRepository(database),
         webhooks,
+        retention: config.retention,
         settled: () => performance.now() >= this.settledAtMs,
       }),
       exclusively: (name, work) => upkeep.exclusively(name, work),
@@ -76,7 +86,6 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
       url,
       applicationName: 'quayside consumer notifications',
       onChange: ({ table }) => {
-        retention: config.retention,
         if (table === 'outbox') this.relay.wake();
         if (table === 'webhook_lane') this.deliveries.wake();
       },
@@ -89,7 +98,8 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     });
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
+    await this.metricsServer?.start();
     this.worker.start();
     this.relay.start();
     this.deliveries.start();
@@ -106,6 +116,8 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         this.upkeep.stop(),
         this.relay.stop(),
         this.deliveries.stop(GRACE_MS),
+        this.metricsServer?.stop(),
+        this.publisher.close(),
         this.worker.close(GRACE_MS),
       ]);
     } finally {

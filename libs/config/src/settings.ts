@@ -264,6 +264,18 @@ export const SETTINGS = {
     value: integer(4, 16),
   }),
 
+  METRICS_HOST: setting({
+    group: 'Logs',
+    comment: 'Address on which processes other than the API serve /metrics and /health.',
+    fallback: '127.0.0.1',
+    value: address(),
+  }),
+  CONSUMER_METRICS_PORT: setting({
+    group: 'Logs',
+    comment: 'Port of the event consumer’s /metrics and /health; 0 = off.',
+    fallback: '0',
+    value: integer(0, 65535),
+  }),
   LOG_LEVEL: setting({
     group: 'Logs',
     comment: 'Least level that is logged: trace, debug, info, warn, error, fatal.',

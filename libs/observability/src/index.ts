@@ -2,3 +2,4 @@ export { createLog, type AppLog, type LogFields, type LogOptions } from './logge
 export { NestLogger } from './nest-logger.js';
 export { createMetrics, type Metrics } from './metrics.js';
 export { REDACTED, scrub } from './redaction.js';
+export * from './metrics-server.js';

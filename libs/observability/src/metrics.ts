@@ -30,6 +30,12 @@ const FAMILIES = {
     [],
     [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   ),
+  databaseUp: gauge('quayside_database_up', 'Whether the database answered when this was read', []),
+  nodes: gauge('quayside_nodes', 'Machines that run workers', ['state']),
+  liveSessions: gauge('quayside_live_sessions', 'Sessions that are logged in, over all nodes', []),
+  outboxRows: gauge('quayside_outbox_rows', 'Events of the API that are not yet in the log', []),
+  streamClients: gauge('quayside_stream_clients', 'Open live streams of this process', []),
+  queueJobs: gauge('quayside_queue_jobs', 'Jobs of the event queue by state; failed ones are dead letters', ['state']),
   webhooksPending: gauge('quayside_webhooks_pending', 'Webhook deliveries that wait to be sent', []),
   httpRequestSeconds: histogram(
     'quayside_http_request_seconds',

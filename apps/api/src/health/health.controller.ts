@@ -5,6 +5,7 @@ import { DomainError } from '@quayside/domain';
 import type { Metrics } from '@quayside/observability';
 import { z } from 'zod';
 import { Public } from '../auth/roles.decorator.js';
+import { FleetFigures } from '../metrics/fleet-figures.js';
 import { METRICS } from '../metrics/metrics.js';
 import { Answers, Fails } from '../http/openapi.decorators.js';
 import { isMigrated } from './migrated.js';
@@ -18,6 +19,7 @@ export class HealthController {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(METRICS) private readonly metrics: Metrics,
+    private readonly figures: FleetFigures,
   ) {}
 
   @Get('health/live')
@@ -46,6 +48,7 @@ export class HealthController {
   @ApiOperation({ operationId: 'metrics', summary: 'Prometheus metrics of the API process' })
   @ApiResponse({ status: 200, description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } })
   async prometheus() {
+    await this.figures.refresh();
     return this.metrics.text();
   }
 }

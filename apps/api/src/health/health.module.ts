@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
+import { FleetFigures } from '../metrics/fleet-figures.js';
+import { StreamModule } from '../stream/stream.module.js';
 import { HealthController } from './health.controller.js';
 
-@Module({ controllers: [HealthController] })
+@Module({ imports: [StreamModule], controllers: [HealthController], providers: [FleetFigures] })
 export class HealthModule {}

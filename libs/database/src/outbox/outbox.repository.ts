@@ -13,6 +13,8 @@ const OLDEST: Statement = {
 };
 const REMOVE: Statement = { name: 'outbox_remove', text: 'DELETE FROM outbox WHERE id = ANY ($1::uuid[])' };
 
+const COUNT: Statement = { name: 'outbox_count', text: 'SELECT count(*)::int AS count FROM outbox' };
+
 /** Events of the API, between the transaction of their change and the event log. Applying one twice does no harm. */
 export class OutboxRepository {
   constructor(private readonly database: Queryable) {}
@@ -30,5 +32,10 @@ export class OutboxRepository {
 
   async remove(ids: readonly string[]): Promise<void> {
     await this.database.rows(REMOVE, [ids]);
+  }
+
+  async count(): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(COUNT);
+    return row!.count;
   }
 }

@@ -1,0 +1,30 @@
+import type { OutboxRepository, WebhookQueueRepository } from '@quayside/database';
+import type { Metrics } from '@quayside/observability';
+import type { EventPublisher } from '@quayside/queue';
+
+const STATES = ['waiting', 'active', 'delayed', 'failed'] as const;
+
+/** What waits to be done, read when metrics are. Never rejects: what does not answer keeps its last figure. */
+export function backlogReader(options: {
+  readonly queue: Pick<EventPublisher, 'counts'>;
+  readonly outbox: Pick<OutboxRepository, 'count'>;
+  readonly webhooks: Pick<WebhookQueueRepository, 'backlog'>;
+  readonly metrics: Pick<Metrics, 'queueJobs' | 'outboxRows' | 'webhooksPending' | 'databaseUp'>;
+}): () => Promise<void> {
+  const { queue, outbox, webhooks, metrics } = options;
+  return async () => {
+    await Promise.allSettled([
+      queue.counts().then((counts) => {
+        for (const state of STATES) metrics.queueJobs.set({ state }, counts[state] ?? 0);
+      }),
+      webhooks.backlog().then(({ pending }) => metrics.webhooksPending.set(pending)),
+      outbox.count().then(
+        (rows) => {
+          metrics.outboxRows.set(rows);
+          metrics.databaseUp.set(1);
+        },
+        () => metrics.databaseUp.set(0),
+      ),
+    ]);
+  };
+}
