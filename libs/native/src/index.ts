@@ -7,3 +7,4 @@ export type { RootedFolder, SystemPath } from './rooted-folder.js';
 export * from './reuse-port.js';
 export * from './sendfile.js';
 export * from './tls-tickets.js';
+export { passNewConnections } from './pass-new-connections.js';
