@@ -60,6 +60,9 @@ const sessionClosed = defineEvent({
     ...session,
     account: z.string().nullable(),
     reason: z.string(),
+    /** The doctor’s code and what support can say; absent where the session ended well. */
+    doctor: z.string().optional(),
+    hint: z.string().optional(),
     durationMs: count,
     bytesUp: count,
     bytesDown: count,
@@ -77,7 +80,14 @@ const loginFailed = defineEvent({
   type: 'login.failed',
   version: 1,
   description: 'A login was refused; `code` is the true reason, which the client is not told.',
-  schema: z.object({ ...session, login: z.string(), code: z.string(), reason: z.string(), hint: z.string() }),
+  schema: z.object({
+    ...session,
+    login: z.string(),
+    code: z.string(),
+    reason: z.string(),
+    doctor: z.string().optional(),
+    hint: z.string(),
+  }),
   upcasts: {},
 });
 const dataFailed = defineEvent({

@@ -19,6 +19,8 @@ import { addressesOf, Admission, type ConnectionAddresses, unmapped } from './fr
 import { FtpSrvFrame } from './frame/ftp-srv-frame.js';
 import { connectRegistry, installRegistry } from './frame/registry.js';
 import type { EnginePorts } from './ports.js';
+import { diagnoseSession } from './doctor/diagnose.js';
+import { DOCTOR } from './doctor/doctor-table.js';
 import { readProxyHeader } from './proxy/read-proxy-header.js';
 import { trustedNetworks } from './proxy/trusted-networks.js';
 import { SessionRegistry } from './session/session-registry.js';
@@ -274,9 +276,11 @@ export class FtpEngine {
     this.#sessions.remove(session);
     this.#channels.delete(session.id);
     this.#admission.leave(session.remoteAddress);
+    const code = diagnoseSession(session.endReason ?? 'closed');
     this.ports.journal.record(session.facts(), session.grant, {
       type: 'session.closed',
       reason: session.endReason ?? 'closed',
+      doctor: code === null ? null : { code, hint: DOCTOR[code].hint },
       durationMs: Date.now() - session.openedAtMs,
       bytesUp: session.bytesUp,
       bytesDown: session.bytesDown,

@@ -1,3 +1,4 @@
+export * from './doctor/doctor-table.js';
 export * from './ports.js';
 export * from './engine-options.js';
 export { FtpEngine, type SessionEnd } from './ftp-engine.js';

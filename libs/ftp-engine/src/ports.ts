@@ -164,12 +164,20 @@ export type SessionFact =
   | {
       readonly type: 'session.closed';
       readonly reason: string;
+      /** The doctor's code and hint; null for a session that ended well. */
+      readonly doctor: { readonly code: string; readonly hint: string } | null;
       readonly durationMs: number;
       readonly bytesUp: number;
       readonly bytesDown: number;
     }
   | { readonly type: 'login.succeeded' }
-  | { readonly type: 'login.failed'; readonly login: string; readonly error: DomainError }
+  | {
+      readonly type: 'login.failed';
+      readonly login: string;
+      readonly error: DomainError;
+      /** The doctor's, never told to the client. */
+      readonly doctor: { readonly code: string; readonly hint: string };
+    }
   | { readonly type: 'data.failed'; readonly reason: string; readonly hint: string }
   | {
       readonly type: 'file.renamed';

@@ -66,9 +66,14 @@ describe('SpoolJournal', () => {
   it('makes a valid catalogue event of every fact', async () => {
     const all: SessionFact[] = [
       { type: 'session.opened' },
-      { type: 'session.closed', reason: 'quit', durationMs: 1.5, bytesUp: 1, bytesDown: 2 },
+      { type: 'session.closed', reason: 'quit', doctor: null, durationMs: 1.5, bytesUp: 1, bytesDown: 2 },
       { type: 'login.succeeded' },
-      { type: 'login.failed', login: 'x'.repeat(5_000), error: new DomainError('auth.failed') },
+      {
+        type: 'login.failed',
+        login: 'x'.repeat(5_000),
+        error: new DomainError('auth.failed'),
+        doctor: { code: 'BAD_CREDENTIAL', hint: 'wrong' },
+      },
       { type: 'data.failed', reason: 'TIMEOUT', hint: 'open the ports' },
       { type: 'file.renamed', from: path, to: parsePath('/b'), deltas: [{ spaceId: newId(), bytes: 1, files: 1 }] },
       { type: 'directory.created', path },

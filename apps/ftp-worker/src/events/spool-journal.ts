@@ -135,7 +135,20 @@ export class SpoolJournal implements Journal {
       case 'session.closed': {
         const { reason, bytesUp, bytesDown } = fact;
         const durationMs = Math.max(0, Math.round(fact.durationMs));
-        return anEvent(this.source, fact.type, { ...who, account, reason, durationMs, bytesUp, bytesDown }, whom);
+        return anEvent(
+          this.source,
+          fact.type,
+          {
+            ...who,
+            account,
+            reason,
+            durationMs,
+            bytesUp,
+            bytesDown,
+            ...(fact.doctor === null ? {} : { doctor: fact.doctor.code, hint: fact.doctor.hint }),
+          },
+          whom,
+        );
       }
       case 'login.succeeded':
         return anEvent(this.source, fact.type, { ...who, account: named }, whom);
@@ -145,7 +158,14 @@ export class SpoolJournal implements Journal {
         return anEvent(
           this.source,
           fact.type,
-          { ...who, login: fact.login.slice(0, 256), code, reason: detail ?? title, hint: '' },
+          {
+            ...who,
+            login: fact.login.slice(0, 256),
+            code,
+            reason: detail ?? title,
+            doctor: fact.doctor.code,
+            hint: fact.doctor.hint,
+          },
           { ...whom, grant: fact.error instanceof LoginRefused ? fact.error : null },
         );
       }

@@ -232,7 +232,7 @@ describe('active mode', () => {
     for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
     await client.expect(`EPRT |1|127.0.0.1|${port}|`, 200);
     await client.expect('STOR a', 425);
-    expect(fixture.ports.journal.facts('data.failed')[0]).toMatchObject({ reason: 'ACTIVE_CONNECT_FAILED' });
+    expect(fixture.ports.journal.facts('data.failed')[0]).toMatchObject({ reason: 'ACTIVE_REFUSED' });
   });
 
   it('is 502 where the listener has it off', async () => {
@@ -285,7 +285,7 @@ describe('protected data connections', () => {
     await client.expect('STOR a', 150);
     data.end('GET / HTTP/1.0\r\n\r\n');
     expect((await client.reply()).code).toBe(522);
-    expect(fixture.ports.journal.of('upload.failed')[0]!.facts.reason).toBe('DATA_TLS_FAILED');
+    expect(fixture.ports.journal.of('upload.failed')[0]!.facts.reason).toBe('TLS_HANDSHAKE_FAILED');
     await client.expect('SIZE a', 550);
   });
 

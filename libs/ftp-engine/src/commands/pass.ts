@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asDomainError, type DomainError, ERROR_CATALOG, ROOT, type SessionGrant } from '@quayside/domain';
 import { type Reply, reply } from '../control/reply.js';
+import { diagnoseLogin } from '../doctor/diagnose.js';
+import { DOCTOR } from '../doctor/doctor-table.js';
 import { AccountFileSystem } from '../filesystem/account-file-system.js';
 import type { Session } from '../session/session.js';
 import { type CommandContext, defineCommand } from './define-command.js';
@@ -58,7 +60,13 @@ function become(session: Session, grant: SessionGrant): void {
 }
 
 async function refuse(session: Session, login: string, error: DomainError, signal: AbortSignal): Promise<Reply> {
-  session.engine.ports.journal.record(session.facts(), null, { type: 'login.failed', login, error });
+  const diagnosis = diagnoseLogin(error.code);
+  session.engine.ports.journal.record(session.facts(), null, {
+    type: 'login.failed',
+    login,
+    error,
+    doctor: { code: diagnosis, hint: DOCTOR[diagnosis].hint },
+  });
   if (error.code === 'internal') throw error;
   // The password was right: no failed attempt, so neither delay nor count.
   if (error.code === 'session.limit') return INCORRECT;

@@ -11,7 +11,8 @@ import { parseCommand } from './command-parser.js';
 import { CommandRun } from './command-run.js';
 import type { CommandTable } from './command-table.js';
 import { greeting } from './greeting.js';
-import { refusalOf } from './guards.js';
+import { recordDataFailure } from '../doctor/record-data-failure.js';
+import { PROTECTION_REQUIRED, refusalOf } from './guards.js';
 import { LineReader, OVERLONG } from './line-reader.js';
 import { isForeignProtocol } from './pre-login.js';
 import { type Reply, reply } from './reply.js';
@@ -351,7 +352,10 @@ export class ControlChannel implements ControlLink {
     const command = this.host.table.get(directive);
     if (command === undefined) return this.#unknown(directive);
     const refusal = refusalOf(command, session, arg);
-    if (refusal !== null) return this.#send(refusal);
+    if (refusal !== null) {
+      if (refusal === PROTECTION_REQUIRED) recordDataFailure(session, 'PROT_MISSING');
+      return this.#send(refusal);
+    }
     const run = new CommandRun(command, session, directive, arg, this.#say);
     let result: Reply | Promise<Reply>;
     try {

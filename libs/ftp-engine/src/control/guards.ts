@@ -6,7 +6,7 @@ const TLS_FIRST = reply(530, 'Use AUTH TLS first');
 export const LOGIN_FIRST = reply(530, 'Log in with USER and PASS first.');
 const ARGUMENT_MISSING = reply(501, 'Syntax error: command needs an argument.');
 const ARGUMENT_REFUSED = reply(501, 'Syntax error: command does not accept arguments.');
-const PROTECTION_REQUIRED = reply(
+export const PROTECTION_REQUIRED = reply(
   521,
   'Data connection cannot be opened with this PROT setting; send PBSZ 0 and PROT P',
 );

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { DomainError } from '@quayside/domain';
 import type { Session } from '../session/session.js';
+import { TransferFailure } from '../transfer/transfer-failure.js';
 
 /**
  * TLS on a data connection, as server, after the 150 (RFC 4217 §10.2). Resolves after the handshake; throws
@@ -40,7 +41,7 @@ export function protectDataSocket(session: Session, socket: Duplex, signal: Abor
     const onSecure = (): void => {
       if (!tlsSocket.isSessionReused() && sessionReuse(session) === 'require') {
         settle(
-          new DomainError('data.tls-failed', {
+          new TransferFailure('data.tls-failed', 'TLS_SESSION_NOT_RESUMED', {
             detail: 'The data connection must resume the TLS session of the control connection',
           }),
         );

@@ -3,7 +3,7 @@ import { DomainError } from '@quayside/domain';
 import type { CommandContext } from '../commands/define-command.js';
 import { reply } from '../control/reply.js';
 import type { DataChannel } from '../data/data-channel.js';
-import type { Session } from '../session/session.js';
+import { recordDataFailure } from '../doctor/record-data-failure.js';
 import { protectDataSocket } from '../tls/protect-data-socket.js';
 import { TlsRecordTap } from './tls-record-tap.js';
 import { asTransferFailure, TransferFailure } from './transfer-failure.js';
@@ -39,7 +39,7 @@ export async function openData(
     return { socket: await protectDataSocket(session, tap ?? socket, signal), tls: true, tap };
   } catch (error) {
     const failure = asTransferFailure(error);
-    if (!signal.aborted) record(session, failure);
+    if (!signal.aborted) recordDataFailure(session, failure.reason);
     throw failure;
   } finally {
     if (session.dataChannel === channel) session.dataChannel = null;
@@ -54,14 +54,9 @@ async function connected(channel: DataChannel, signal: AbortSignal): Promise<Soc
   }
 }
 
-/** The connection doctor's fact: what was in the way, with a sentence that support can say. */
-function record(session: Session, { reason, hint }: TransferFailure): void {
-  session.engine.ports.journal.record(session.facts(), session.grant, { type: 'data.failed', reason, hint });
-}
-
 function connectFailure(mode: 'passive' | 'active', strangers: number, cause: unknown): TransferFailure {
   if (mode === 'active') {
-    return new TransferFailure('data.no-connection', 'ACTIVE_CONNECT_FAILED', {
+    return new TransferFailure('data.no-connection', 'ACTIVE_REFUSED', {
       detail: 'Cannot connect to the port you gave; a firewall may be in the way: use passive mode',
       cause,
     });

@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { DomainError, OPEN_POLICY } from '@quayside/domain';
+import { aGrant, type EngineFixture, type FixtureOptions, RawFtpClient, startEngine } from '@quayside/testing';
+import { doctorPage } from './doctor-page.js';
+import { DOCTOR } from './doctor-table.js';
+
+const PAGE = new URL('../../../../docs/doctor.md', import.meta.url);
+
+it('docs/doctor.md is current', () => {
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(PAGE, doctorPage());
+  expect(readFileSync(PAGE, 'utf8')).toBe(doctorPage());
+});
+
+describe('what the doctor says of a broken client', () => {
+  let fixture: EngineFixture;
+  afterEach(() => fixture.stop());
+
+  async function start(options: FixtureOptions = {}): Promise<RawFtpClient> {
+    fixture = await startEngine(options);
+    const client = await fixture.connect();
+    await client.reply();
+    return client;
+  }
+  async function logIn(client: RawFtpClient): Promise<void> {
+    await client.expect('USER bob', 331);
+    await client.expect('PASS secret', 230);
+  }
+  async function sessionDoctor(): Promise<string | undefined> {
+    await fixture.ports.journal.until((journal) => journal.facts('session.closed').length > 0);
+    const { doctor } = fixture.ports.journal.facts('session.closed')[0]!;
+    if (doctor !== null) expect(DOCTOR).toHaveProperty(doctor.code);
+    return doctor?.code;
+  }
+  async function transferReason(): Promise<string | null> {
+    await fixture.ports.journal.until((journal) => journal.of('upload.failed').length > 0);
+    return journalUploads()[0]!.facts.reason;
+  }
+  const journalUploads = () => fixture.ports.journal.of('upload.failed');
+  const dataReasons = (): string[] => fixture.ports.journal.facts('data.failed').map(({ reason }) => reason);
+
+  it.each([
+    ['auth.failed', 'BAD_CREDENTIAL'],
+    ['access.address-refused', 'ADDRESS_DENIED'],
+    ['access.time-refused', 'HOURS_DENIED'],
+    ['account.suspended', 'SUSPENDED'],
+  ] as const)('a login refused with %s is %s, and reads like any other', async (code, doctor) => {
+    const client = await start();
+    fixture.ports.beforeLogin = () => {
+      throw new DomainError(code, { detail: 'Login incorrect' });
+    };
+    await client.expect('USER bob', 331);
+    expect((await client.expect('PASS secret', 530)).text).toContain('Authentication failed.');
+    expect(fixture.ports.journal.facts('login.failed')[0]!.doctor).toEqual({ code: doctor, hint: DOCTOR[doctor].hint });
+  });
+
+  it('a browser is FOREIGN_PROTOCOL', async () => {
+    const client = await start();
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await sessionDoctor()).toBe('FOREIGN_PROTOCOL');
+  });
+
+  it('a command behind AUTH is PLAINTEXT_AFTER_AUTH', async () => {
+    const client = await start();
+    client.write('AUTH TLS\r\nUSER injected\r\n');
+    expect(await sessionDoctor()).toBe('PLAINTEXT_AFTER_AUTH');
+  });
+
+  it('a handshake of nonsense is CONTROL_TLS_FAILED', async () => {
+    const client = await start();
+    await client.expect('AUTH TLS', 234);
+    client.write('this is no ClientHello\r\n');
+    expect(await sessionDoctor()).toBe('CONTROL_TLS_FAILED');
+  });
+
+  it('a client that says nothing is LOGIN_TIMEOUT, and IDLE after its login', async () => {
+    await start({ timeouts: { login: 80 } });
+    expect(await sessionDoctor()).toBe('LOGIN_TIMEOUT');
+    await fixture.stop();
+    const client = await start({ timeouts: { idle: 80 } });
+    await logIn(client);
+    expect(await sessionDoctor()).toBe('IDLE');
+  });
+
+  it('a client that quits is nothing to ask the doctor about, one that vanishes is CONNECTION_LOST', async () => {
+    const client = await start();
+    await client.expect('QUIT', 221);
+    expect(await sessionDoctor()).toBeUndefined();
+    await fixture.stop();
+    (await start()).close();
+    expect(await sessionDoctor()).toBe('CONNECTION_LOST');
+  });
+
+  it('a passive port that nobody comes to is PASV_NEVER_CONNECTED, one where strangers come STRANGER_ON_DATA_PORT', async () => {
+    const client = await start({ timeouts: { dataConnect: 100 } });
+    await logIn(client);
+    await client.expect('PASV', 227);
+    await client.expect('STOR a', 425);
+    const { text } = await client.expect('EPSV', 229);
+    const stranger = connect({
+      port: Number(/\|(\d+)\|/.exec(text)![1]),
+      host: '127.0.0.1',
+      localAddress: '127.0.0.2',
+    });
+    stranger.on('error', () => {});
+    await once(stranger, 'close');
+    await client.expect('STOR a', 425);
+    expect(dataReasons()).toEqual(['PASV_NEVER_CONNECTED', 'STRANGER_ON_DATA_PORT']);
+  });
+
+  it('a transfer in clear where it must be protected is PROT_MISSING', async () => {
+    const client = await start();
+    const policy = { ...OPEN_POLICY, protocols: { ...OPEN_POLICY.protocols, tls: 'required' as const } };
+    fixture.ports.addAccount('bob', aGrant({ policy }));
+    await client.secure();
+    await client.expect('USER bob', 331);
+    await client.expect('PASS secret', 230);
+    await client.expect('LIST', 521);
+    expect(dataReasons()).toEqual(['PROT_MISSING']);
+  });
+
+  it.each([
+    ['abort', 'CLIENT_ABORT'],
+    ['vanish', 'CONTROL_LOST'],
+    ['stall', 'STALLED'],
+  ])('an upload that ends by %s is %s', async (act, reason) => {
+    const client = await start({ timeouts: { stall: act === 'stall' ? 80 : 5000 } });
+    await logIn(client);
+    await client.expect('TYPE I', 200);
+    const data = await client.passive();
+    data.on('error', () => {});
+    await client.expect('STOR a', 150);
+    data.write('some bytes');
+    if (act === 'abort') client.write('ABOR\r\n');
+    if (act === 'vanish') client.close();
+    expect(await transferReason()).toBe(reason);
+    data.destroy();
+  });
+});
