@@ -3,3 +3,4 @@ export * from './certificates.js';
 export * from './engine-fixture.js';
 export * from './fake-ports.js';
 export * from './raw-ftp-client.js';
+export * from './protocol-fuzzer.js';
