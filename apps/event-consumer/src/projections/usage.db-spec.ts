@@ -194,7 +194,9 @@ describe('usage', () => {
     ]);
     const [from, to] = [new Date('2026-09-10T09:00:00Z'), new Date('2026-09-10T14:00:00Z')];
     const hours = await usage.peaks(tenantId, undefined, 'hour', from, to);
-    expect([...hours].toSorted(([a], [b]) => a - b).map(([start, count]) => [new Date(start).getUTCHours(), count])).toEqual([
+    expect(
+      [...hours].toSorted(([a], [b]) => a - b).map(([start, count]) => [new Date(start).getUTCHours(), count]),
+    ).toEqual([
       [10, 2],
       [11, 2],
       [12, 1],

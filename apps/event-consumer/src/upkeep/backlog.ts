@@ -13,18 +13,21 @@ export function backlogReader(options: {
 }): () => Promise<void> {
   const { queue, outbox, webhooks, metrics } = options;
   return async () => {
-    await Promise.allSettled([
-      queue.counts().then((counts) => {
-        for (const state of STATES) metrics.queueJobs.set({ state }, counts[state] ?? 0);
-      }),
-      webhooks.backlog().then(({ pending }) => metrics.webhooksPending.set(pending)),
-      outbox.count().then(
-        (rows) => {
-          metrics.outboxRows.set(rows);
-          metrics.databaseUp.set(1);
-        },
-        () => metrics.databaseUp.set(0),
-      ),
-    ]);
+    await Promise.allSettled([countJobs(), countRows(), countDeliveries()]);
   };
+
+  async function countJobs(): Promise<void> {
+    const counts = await queue.counts();
+    for (const state of STATES) metrics.queueJobs.set({ state }, counts[state] ?? 0);
+  }
+
+  async function countRows(): Promise<void> {
+    metrics.databaseUp.set(0);
+    metrics.outboxRows.set(await outbox.count());
+    metrics.databaseUp.set(1);
+  }
+
+  async function countDeliveries(): Promise<void> {
+    metrics.webhooksPending.set((await webhooks.backlog()).pending);
+  }
 }
