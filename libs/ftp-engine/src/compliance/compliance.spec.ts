@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect, it } from '@jest/globals';
+import { COMMANDS } from '../commands/index.js';
+import { compliancePage } from './compliance-page.js';
+import { DEFECTS, RULES } from './proofs.js';
+
+const SOURCE = new URL('../', import.meta.url);
+const PAGE = new URL('../../../../docs/ftp-compliance.md', import.meta.url);
+
+const specs = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.spec.ts') && !file.startsWith('compliance/'))
+  .toSorted()
+  .map((file) => ({ file, text: readFileSync(new URL(file, SOURCE), 'utf8') }));
+
+it('docs/ftp-compliance.md is current', () => {
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(PAGE, compliancePage(COMMANDS, specs));
+  expect(readFileSync(PAGE, 'utf8')).toBe(compliancePage(COMMANDS, specs));
+});
+
+it('every proof is a test that exists', () => {
+  const missing = [...RULES, ...DEFECTS].filter(
+    ({ file, test }) => !specs.some((spec) => spec.file === file && spec.text.includes(test)),
+  );
+  expect(missing).toEqual([]);
+});
