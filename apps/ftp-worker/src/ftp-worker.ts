@@ -28,6 +28,7 @@ import { openListeners } from './listeners/listener-sockets.js';
 import { TenantHosts } from './listeners/tenant-hosts.js';
 import { QuotaLeases } from './quota/quota-leases.js';
 import { PartialSweep } from './upkeep/partial-sweep.js';
+import { ScorePruning } from './upkeep/score-pruning.js';
 import { Changes } from './sessions/changes.js';
 import { Heartbeat, LEASE_TTL_MS } from './sessions/heartbeat.js';
 import { LiveGrants } from './sessions/live-grants.js';
@@ -63,6 +64,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly throttle: LoginThrottle;
   private readonly metering: Metering;
   private readonly partials: PartialSweep;
+  private readonly scores: ScorePruning;
   private readonly grants: LiveGrants;
   private readonly leases: QuotaLeases;
   private readonly ledger: QuotaLedgerRepository;
@@ -106,8 +108,10 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     const hasher = new PasswordHasher({ cost: config.bcryptCost });
     const verified = new VerifiedPasswords();
     this.credentials = new CredentialUpkeep({ store: new CredentialRepository(database), hasher, verified, log });
+    const scores = new LoginThrottleRepository(database);
+    this.scores = new ScorePruning(scores, log);
     const throttle = (this.throttle = new LoginThrottle({
-      shared: new LoginThrottleRepository(database),
+      shared: scores,
       log,
       allow: config.ftp.loginAllow,
     }));
@@ -202,7 +206,10 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     this.heartbeat.start();
     this.metering.start();
     // One process of the node is enough.
-    if (this.place.slot === 0) this.partials.start();
+    if (this.place.slot === 0) {
+      this.partials.start();
+      this.scores.start();
+    }
     this.watchCertificate();
     void this.endLeasesOfPredecessors();
     this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
@@ -217,6 +224,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.metering.stop();
     await this.throttle.stop();
     await this.partials.stop();
+    this.scores.stop();
     await this.heartbeat.stop();
     await this.credentials.stop();
     await this.directory.stop();
