@@ -82,6 +82,8 @@ export interface EngineOptions {
   readonly sessionReuse?: 'off' | 'prefer' | 'require';
   /** A TLS upload that ends without close_notify: `compat` takes it as complete, `strict` as incomplete. */
   readonly tlsUploadEnd?: 'compat' | 'strict';
+  /** Plain downloads from files with a descriptor go by sendfile(2) where the system has it. */
+  readonly sendFile?: boolean;
   /** fdatasync before the 226 of an upload. */
   readonly uploadFsync?: boolean;
   /**
@@ -136,6 +138,7 @@ export function resolveOptions(options: EngineOptions): ResolvedEngineOptions {
     activeMode: options.activeMode ?? true,
     sessionReuse: options.sessionReuse ?? 'prefer',
     tlsUploadEnd: options.tlsUploadEnd ?? 'compat',
+    sendFile: options.sendFile ?? true,
     uploadFsync: options.uploadFsync ?? true,
     proxyTrusted: options.proxyTrusted ?? [],
     tenants: options.tenants ?? true,

@@ -9,6 +9,7 @@ import { DownloadStream } from './download-stream.js';
 import { closeData, type DataConnection, openData } from './open-data.js';
 import { beyondEnd } from './restart.js';
 import { Pace } from './rates.js';
+import { descriptorOf, SendFileStream } from './send-file-stream.js';
 import { asTransferFailure } from './transfer-failure.js';
 
 /** RFC 959 RETR: permission → open → position → data connection and 150 → bytes → FIN → logged → 226. */
@@ -100,25 +101,32 @@ class DownloadRun {
       await this.#sendSmall(data, left);
       return;
     }
-    const stream = new DownloadStream({
+    const common = {
       socket: data.socket,
-      file,
       start,
-      buffers,
-      encoder: session.type === 'A' ? new AsciiEncoder() : null,
       pace: this.pace,
       stallMs: session.engine.options.timeouts.stall,
       signal: context.signal,
-      onProgress: (bytes) => {
+      onProgress: (bytes: number) => {
         if (session.activity !== null) session.activity.bytes = bytes;
       },
-    });
+    };
+    const stream = this.#kernelMaySend(data)
+      ? new SendFileStream({ ...common, fileFd: file.fd!, length: left })
+      : new DownloadStream({ ...common, file, buffers, encoder: session.type === 'A' ? new AsciiEncoder() : null });
     try {
       await stream.run();
     } finally {
       this.#sentBytes = stream.sentBytes;
     }
     await closeData(data.socket, { signal: context.signal, stallMs: session.engine.options.timeouts.stall });
+  }
+
+  /** Bytes that nothing changes on the way need not pass through this process. */
+  #kernelMaySend(data: DataConnection): boolean {
+    const { session } = this.context;
+    if (!session.engine.options.sendFile || data.tls || session.type === 'A' || this.file.fd === null) return false;
+    return descriptorOf(data.socket) !== null;
   }
 
   /** A file of one buffer: read without a thread-pool hop, and sent with the FIN in one go. */
