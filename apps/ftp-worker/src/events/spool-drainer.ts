@@ -20,8 +20,11 @@ export interface SpoolDrainerOptions {
 
 /** A batch of this size tells that more are coming. */
 const BUSY_RECORDS = 25;
-/** The wait is this many times as long then: what a batch costs database and queue hardly depends on its size. */
-const BUSY_LINGER = 5;
+/**
+ * The wait is this many times as long then: what a batch costs database and queue hardly depends on its size. An upload
+ * that waits for room counts on deletions to be in the ledger after 150 ms (upload-lease.ts), so it cannot be much.
+ */
+const BUSY_LINGER = 2;
 /** Records read at once where many wait; the publisher makes jobs of at most 100 events of them. */
 const READ_RECORDS = 500;
 const FIRST_RETRY_MS = 200;
