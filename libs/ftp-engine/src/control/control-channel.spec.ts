@@ -391,4 +391,22 @@ describe('the control channel', () => {
     channel.tick(Date.now() + 1001);
     await closed;
   });
+
+  it('is done with a session whose running command does not look at its signal', async () => {
+    const deaf = defineCommand({
+      directive: 'DEAF',
+      syntax: '',
+      description: '',
+      rfc: '',
+      handler: () => new Promise(() => {}),
+    });
+    const { client, channel, closed } = await open([deaf]);
+    client.write('DEAF\r\n');
+    while (channel.runningVerb === null) await new Promise(setImmediate);
+    void channel.end(421, 'kicked');
+    channel.tick(Date.now() + 10_001);
+    await once(client.socket.resume(), 'close');
+    channel.tick(Date.now() + 20_002);
+    await closed;
+  });
 });

@@ -155,7 +155,11 @@ export class ControlChannel implements ControlLink {
   /** Called by the engine's one clock; every deadline of the session is checked here. */
   tick(nowMs: number): void {
     const { timeouts } = this.session.engine.options;
-    if (this.#closed) return;
+    if (this.#closed) {
+      // A handler that does not look at its signal keeps nobody waiting: what it still does has no session any more.
+      if (nowMs - this.#endedAtMs >= STOP_DEADLINE) this.#settle();
+      return;
+    }
     if (this.#endedAtMs !== 0) {
       const limit = this.#running === null ? timeouts.close : STOP_DEADLINE;
       if (nowMs - this.#endedAtMs >= limit) this.#destroy();
@@ -221,6 +225,7 @@ export class ControlChannel implements ControlLink {
   readonly #onClose = (): void => {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#endedAtMs === 0) this.#endedAtMs = Date.now();
     this.#inputEnded = true;
     this.#finished = true;
     this.#queue = [];
