@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { DomainError, OPEN_POLICY } from '@quayside/domain';
 import { aGrant, type EngineFixture, type FixtureOptions, RawFtpClient, startEngine } from '@quayside/testing';
 import { doctorPage } from './doctor-page.js';
-import { DOCTOR } from './doctor-table.js';
+import { type Diagnosis, DOCTOR } from './doctor-table.js';
 
 const PAGE = new URL('../../../../docs/doctor.md', import.meta.url);
 
@@ -31,8 +31,9 @@ describe('what the doctor says of a broken client', () => {
   async function sessionDoctor(): Promise<string | undefined> {
     await fixture.ports.journal.until((journal) => journal.facts('session.closed').length > 0);
     const { doctor } = fixture.ports.journal.facts('session.closed')[0]!;
-    if (doctor !== null) expect(DOCTOR).toHaveProperty(doctor.code);
-    return doctor?.code;
+    return doctor === null || doctor.hint === (DOCTOR as Record<string, Diagnosis>)[doctor.code]?.hint
+      ? doctor?.code
+      : 'not in the table';
   }
   async function transferReason(): Promise<string | null> {
     await fixture.ports.journal.until((journal) => journal.of('upload.failed').length > 0);
