@@ -45,12 +45,12 @@ describe('workers that are restarted one after the other', () => {
     const source = join(folder, 'source');
     writeFileSync(source, content);
     const base = [...curlArgs(server, login, 'explicit'), '--limit-rate', '4M'];
-    let over = false;
+    const over = new AbortController();
     let transfers = 0;
     const failures: string[] = [];
     const client = async (number: number): Promise<void> => {
       const target = join(folder, `target${number}`);
-      while (!over) {
+      while (!over.signal.aborted) {
         try {
           await run('curl', [...base, '-T', source, curlUrl(server, 'explicit', `/${number}`)]);
           await run('curl', [...base, '-o', target, curlUrl(server, 'explicit', `/${number}`)]);
@@ -63,7 +63,7 @@ describe('workers that are restarted one after the other', () => {
     };
     const clients = Array.from({ length: CLIENTS }, (_, number) => client(number));
     for (let round = 0; round < RESTARTS; round++) await restart(`ftp-worker-${(round % 2) + 1}`);
-    over = true;
+    over.abort();
     await Promise.all(clients);
     expect(failures).toEqual([]);
     expect(transfers).toBeGreaterThan(RESTARTS);

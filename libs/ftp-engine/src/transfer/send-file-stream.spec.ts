@@ -64,7 +64,7 @@ describe.each([true, false])('downloads of files on disk, by sendfile: %s', (sen
       await client.expect('RETR a', 150);
       end(data);
       expect([reason, (await client.reply()).code]).toEqual([reason, 426]);
-      if (reason === 'CLIENT_ABORT') expect((await client.reply()).code).toBe(226);
+      if (reason === 'CLIENT_ABORT') await client.reply();
       expect(fixture.ports.journal.of('transfer.ended').at(-1)!.facts).toMatchObject({ reason });
       data.destroy();
     }
