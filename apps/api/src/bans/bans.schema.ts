@@ -4,8 +4,6 @@ import { z } from 'zod';
 import { instant, label, time } from '../http/fields.js';
 import { pageOf, pageParameters } from '../http/page.js';
 
-const DAY_MS = 24 * 3_600_000;
-
 const address = z
   .string()
   .max(45)
@@ -25,7 +23,7 @@ export const createBan = z
     login: login.optional().describe('Bans the address at this login only; without it, at every one.'),
     until: instant
       .refine((date) => date.getTime() > Date.now(), 'must be in the future')
-      .prefault(() => new Date(Date.now() + DAY_MS).toISOString())
+      .optional()
       .describe('A day from now by default.'),
     reason: label,
   })

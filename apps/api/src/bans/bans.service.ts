@@ -7,6 +7,8 @@ import type { Position } from '../http/cursor.js';
 import { type Page, readPage } from '../http/page.js';
 import { type BanOut, type BanQuery, type CreateBan, presentBan } from './bans.schema.js';
 
+/** How long a ban lasts that names no end. */
+const DAY_MS = 24 * 3_600_000;
 /** Longest id: a login and an address, in base64. */
 const LONGEST_ID = 600;
 
@@ -40,7 +42,12 @@ export class BansService {
 
   create(actor: Actor, { address, login, until, reason }: CreateBan): Promise<BanOut> {
     return this.changes.apply(actor, async (_tx, queries) => {
-      const ban = await this.throttle.ban({ login: login ?? '', source: address }, until, reason, queries);
+      const ban = await this.throttle.ban(
+        { login: login ?? '', source: address },
+        until ?? new Date(Date.now() + DAY_MS),
+        reason,
+        queries,
+      );
       const after = presentBan(ban);
       return { result: after, entry: { ...subject(after), action: 'ban.create', after } };
     });

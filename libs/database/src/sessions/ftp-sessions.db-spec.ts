@@ -92,7 +92,10 @@ describe('sessions', () => {
     await sessions.open(a, NO_CAPS, STALE_MS);
     await sessions.open(b, NO_CAPS, STALE_MS);
     await sessions.close([a.id]);
-    expect((await nodes.list(null, 100)).find(({ id }) => id === nodeId)).toMatchObject({ workers: [{ id: workerId }], sessions: 1 });
+    expect((await nodes.list(null, 100)).find(({ id }) => id === nodeId)).toMatchObject({
+      workers: [{ id: workerId }],
+      sessions: 1,
+    });
     await nodes.removeWorker(workerId);
     expect((await nodes.list(null, 100)).find(({ id }) => id === nodeId)).toMatchObject({ workers: [], sessions: 0 });
   });
