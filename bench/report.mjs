@@ -44,7 +44,7 @@ function titled(summaries) {
   return summaries.map((summary) => {
     const { title, figure } = summary.row;
     if (!title.startsWith('…')) stem = title.split(/,| \(/)[0];
-    const fullTitle = title.startsWith('…') ? `${stem}${title.slice(1)}` : title;
+    const fullTitle = title.startsWith('…') ? `${stem},${title.slice(1)}` : title;
     return { ...summary, row: { ...summary.row, fullTitle, better: FIGURES[figure].better } };
   });
 }
