@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
+  eventually,
   freePorts,
   newDataDir,
   removeDataDirs,
@@ -46,7 +47,10 @@ describe('npm start', () => {
     expect(commands).toHaveLength(3);
     for (const command of commands)
       await run('/bin/sh', ['-c', `${command} --fail`], { cwd: join(import.meta.dirname, '../..') });
-    expect((await server.api.account('acme', 'alice')).usage.files).toBe(1);
+    // The ledger follows the 226 within a moment.
+    await eventually(async () => {
+      expect((await server.api.account('acme', 'alice')).usage.files).toBe(1);
+    }, 2_000);
     expect((await fetch(`${server.root}/health/ready`)).status).toBe(200);
     expect((await fetch(`${server.root}/docs`)).status).toBe(200);
   });

@@ -123,6 +123,18 @@ describe('passive mode', () => {
     expect((await client.reply()).code).toBe(226);
   });
 
+  it('leaves the size of a file alone when nobody connects to overwrite it', async () => {
+    const client = await start({ timeouts: { dataConnect: 50 } });
+    await client.expect('TYPE I', 200);
+    const data = await client.passive();
+    await client.expect('STOR a', 150);
+    data.end('1234');
+    expect((await client.reply()).code).toBe(226);
+    await client.expect('EPSV', 229);
+    await client.expect('STOR a', 425);
+    expect((await client.expect('SIZE a', 213)).text.trim()).toBe('213 4');
+  });
+
   it('answers 425 when nobody connects, and says why in its event', async () => {
     const client = await start({ timeouts: { dataConnect: 50 } });
     const port = portOf((await client.expect('EPSV', 229)).text);

@@ -255,7 +255,9 @@ class UploadRun {
     const discard = this.#intended && !failure.resumable && this.#isStaged;
     // Recovery takes a sealed upload of which nothing is left for a published one. So once the intent is on disk the
     // bytes stay until the failure is there as well.
-    const left = await this.#writer?.abandon({ keep: failure.resumable || discard });
+    // Without a data connection nothing was sent: the name keeps its look, also where a cut upload would show as empty.
+    const begun = this.#data !== null || (this.#writer?.startBytes ?? 0) > 0;
+    const left = await this.#writer?.abandon({ keep: (failure.resumable && begun) || discard });
     if (left?.inPlace !== null && left?.inPlace !== undefined) {
       // Upload mode `direct`: the tree has changed although the upload failed, and the ledger must count it.
       const { bytes, replacedBytes } = left.inPlace;
