@@ -1,5 +1,7 @@
 // Three projects: unit (pure, *.spec.ts), db (real PostgreSQL, *.db-spec.ts), e2e (the built system, test/e2e).
 const shared = {
+  // Not in the machine's temporary folder: tests leave nothing behind there.
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

@@ -406,8 +406,8 @@ const commonsNet: ClientProgram = {
   name: 'Java commons-net',
   packages: 'default-jdk-headless libcommons-net-java',
   modes: ['plain', 'explicit', 'implicit'],
-  installed: () => has('javac', '-version')() && has('test', '-r', COMMONS_NET)(),
-  run: scripted('java', '-XX:+UseSerialGC', '-cp', COMMONS_NET, join(PROGRAMS, 'CommonsNetClient.java')),
+  installed: () => has('javac', '-J-XX:-UsePerfData', '-version')() && has('test', '-r', COMMONS_NET)(),
+  run: scripted('java', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-cp', COMMONS_NET, join(PROGRAMS, 'CommonsNetClient.java')),
 };
 
 export const CLIENT_PROGRAMS: readonly ClientProgram[] = [
