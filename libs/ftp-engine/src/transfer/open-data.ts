@@ -11,6 +11,8 @@ import { asTransferFailure, TransferFailure } from './transfer-failure.js';
 /** A data connection in use. */
 export interface DataConnection {
   readonly socket: Socket;
+  /** The TCP connection; under TLS, what `socket` runs over. */
+  readonly raw: Socket;
   readonly tls: boolean;
   /** Where the way in which a TLS stream ends has to be known. */
   readonly tap: TlsRecordTap | null;
@@ -33,10 +35,11 @@ export async function openData(
   try {
     const socket = await connected(channel, signal);
     context.say(reply(150, preliminary));
-    if (session.prot === 'C') return { socket, tls: false, tap: null };
+    if (session.prot === 'C') return { socket, raw: socket, tls: false, tap: null };
     const strict = direction === 'receive' && session.engine.options.tlsUploadEnd === 'strict';
     const tap = strict ? new TlsRecordTap(socket) : null;
-    return { socket: await protectDataSocket(session, tap ?? socket, signal), tls: true, tap };
+    const secured = await protectDataSocket(session, tap ?? socket, signal);
+    return { socket: secured, raw: socket, tls: true, tap };
   } catch (error) {
     const failure = asTransferFailure(error);
     if (!signal.aborted) recordDataFailure(session, failure.reason);

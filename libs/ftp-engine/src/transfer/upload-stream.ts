@@ -5,10 +5,13 @@ import type { QuotaLease } from '../ports.js';
 import type { AsciiDecoder } from './ascii.js';
 import { LONGEST_PAUSE_MS, type Pace } from './rates.js';
 import { StallTimer } from './stall-timer.js';
+import { endedByReset } from './reset-check.js';
 import { TransferFailure } from './transfer-failure.js';
 
 export interface UploadStreamOptions {
   readonly socket: Socket;
+  /** The TCP connection under `socket`. */
+  readonly raw: Socket;
   readonly writer: StorageWriter;
   readonly lease: QuotaLease;
   /** TYPE A: what arrives is converted before anything counts it. */
@@ -124,6 +127,10 @@ export class UploadStream {
 
   readonly #onEnd = (): void => {
     if (this.#failure !== null) return;
+    if (endedByReset(this.#options.raw)) {
+      this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET'));
+      return;
+    }
     if (this.#throttleTimer !== null) {
       // Node reports the end of a paused socket too; small files must wait like large ones.
       this.#endWaits = true;

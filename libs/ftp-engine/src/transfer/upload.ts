@@ -142,6 +142,7 @@ class UploadRun {
     );
     this.#stream = new UploadStream({
       socket: this.#data.socket,
+      raw: this.#data.raw,
       writer,
       lease: this.lease,
       decoder: session.type === 'A' ? new AsciiDecoder() : null,

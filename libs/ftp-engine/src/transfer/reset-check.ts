@@ -1,0 +1,20 @@
+import { readSync } from 'node:fs';
+import type { Socket } from 'node:net';
+
+const PROBE = Buffer.alloc(1);
+
+/**
+ * Whether a connection that has been read to its end was reset by its peer. libuv reports a plain end where the hang-up
+ * comes together with the last bytes, without asking the kernel, which still knows: under load, a cut upload would pass
+ * for a complete one. False where there is no descriptor to ask.
+ */
+export function endedByReset(socket: Socket): boolean {
+  const fd = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
+  if (fd === undefined || fd < 0) return false;
+  try {
+    readSync(fd, PROBE, 0, 1, null);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+  }
+}
