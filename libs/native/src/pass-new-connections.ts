@@ -37,7 +37,8 @@ function filterCalls(): Calls | null {
 /**
  * Make a listening socket deaf to new connections while it finishes those that have begun. The kernel would reset both
  * at its close, also where other processes listen on the same port. A client whose SYN is dropped sends it again after a
- * second, and then, with the socket closed, it reaches another process. False where the platform cannot.
+ * second, and then, with the socket closed, it reaches another process. False where the platform cannot, or
+ * leaves socket filters to CAP_NET_ADMIN.
  */
 export function passNewConnections(fd: number): boolean {
   const available = filterCalls();
