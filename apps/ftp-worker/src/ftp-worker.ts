@@ -151,7 +151,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
           dataConnect: config.ftp.dataTimeoutMs,
           stall: config.ftp.stallTimeoutMs,
         },
-        limits: { maxConnections: Math.ceil(config.ftp.maxSessions / place.count) },
+        limits: { maxConnections: config.ftp.maxSessions },
       },
       {
         authenticator,
