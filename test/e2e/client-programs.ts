@@ -1,11 +1,10 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, enterPassiveModeIPv4 } from 'basic-ftp';
 import type { Login, Mode } from './clients.js';
-import type { RunningInstallation } from './installation.js';
+import { clientHome, type RunningInstallation } from './installation.js';
 
 const run = promisify(execFile);
 const DEADLINE_MS = 60_000;
@@ -51,7 +50,7 @@ function portOf({ server, mode }: Target): number {
 async function call(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const { stdout } = await run(program, args, {
     timeout: DEADLINE_MS,
-    env: { PATH: process.env['PATH'], HOME: tmpdir(), LANG: 'C.UTF-8', ...env },
+    env: { PATH: process.env['PATH'], HOME: clientHome(), LANG: 'C.UTF-8', ...env },
   });
   return stdout;
 }
@@ -309,7 +308,7 @@ const tnftp: ClientProgram = {
 
 /** A program that is spoken to; it reports failures in its output only. */
 async function piped(program: string, args: readonly string[], input: string): Promise<string> {
-  const child = spawn(program, args, { env: { PATH: process.env['PATH'], HOME: tmpdir() }, timeout: DEADLINE_MS });
+  const child = spawn(program, args, { env: { PATH: process.env['PATH'], HOME: clientHome() }, timeout: DEADLINE_MS });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -407,7 +406,14 @@ const commonsNet: ClientProgram = {
   packages: 'default-jdk-headless libcommons-net-java',
   modes: ['plain', 'explicit', 'implicit'],
   installed: () => has('javac', '-J-XX:-UsePerfData', '-version')() && has('test', '-r', COMMONS_NET)(),
-  run: scripted('java', '-XX:+UseSerialGC', '-XX:-UsePerfData', '-cp', COMMONS_NET, join(PROGRAMS, 'CommonsNetClient.java')),
+  run: scripted(
+    'java',
+    '-XX:+UseSerialGC',
+    '-XX:-UsePerfData',
+    '-cp',
+    COMMONS_NET,
+    join(PROGRAMS, 'CommonsNetClient.java'),
+  ),
 };
 
 export const CLIENT_PROGRAMS: readonly ClientProgram[] = [

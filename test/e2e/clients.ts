@@ -2,9 +2,8 @@ import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Client } from 'basic-ftp';
 import { readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunningInstallation } from './installation.js';
+import { clientHome, type RunningInstallation } from './installation.js';
 
 const run = promisify(execFile);
 const CLIENT_DEADLINE_MS = 60_000;
@@ -31,7 +30,7 @@ const port = (server: RunningInstallation, mode: Mode): number =>
 function call(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ stdout: string }> {
   return run(program, args, {
     timeout: CLIENT_DEADLINE_MS,
-    env: { PATH: process.env['PATH'], HOME: tmpdir(), ...env },
+    env: { PATH: process.env['PATH'], HOME: clientHome(), ...env },
   });
 }
 
@@ -149,7 +148,7 @@ const lftp: FtpClientProgram = {
 
 function rcloneCall(server: RunningInstallation, login: Login, mode: Mode, from: string, to: string) {
   const obscured = execFileSync('rclone', ['obscure', login.password], { encoding: 'utf8' }).trim();
-  return call('rclone', ['--config', join(tmpdir(), 'no-rclone.conf'), '--retries', '1', 'copyto', from, to], {
+  return call('rclone', ['--config', join(clientHome(), 'no-rclone.conf'), '--retries', '1', 'copyto', from, to], {
     RCLONE_FTP_HOST: '127.0.0.1',
     RCLONE_FTP_PORT: String(port(server, mode)),
     RCLONE_FTP_USER: login.user,

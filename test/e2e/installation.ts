@@ -167,6 +167,14 @@ export function newDataDir(): string {
   return folder;
 }
 
+let home: string | undefined;
+
+/** Home folder of the client programs: some write histories there. Removed with the data folders. */
+export function clientHome(): string {
+  home ??= newDataDir();
+  return home;
+}
+
 /** For `afterAll`, after the installations have been stopped. */
 export function removeDataDirs(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
