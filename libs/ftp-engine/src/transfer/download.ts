@@ -9,7 +9,7 @@ import { DownloadStream } from './download-stream.js';
 import { closeData, type DataConnection, openData } from './open-data.js';
 import { beyondEnd } from './restart.js';
 import { Pace } from './rates.js';
-import { descriptorOf, SendFileStream } from './send-file-stream.js';
+import { sendFileDescriptorOf, SendFileStream } from './send-file-stream.js';
 import { asTransferFailure } from './transfer-failure.js';
 
 /** RFC 959 RETR: permission → open → position → data connection and 150 → bytes → FIN → logged → 226. */
@@ -126,7 +126,7 @@ class DownloadRun {
   #kernelMaySend(data: DataConnection): boolean {
     const { session } = this.context;
     if (!session.engine.options.sendFile || data.tls || session.type === 'A' || this.file.fd === null) return false;
-    return descriptorOf(data.socket) !== null;
+    return sendFileDescriptorOf(data.socket) !== null;
   }
 
   /** A file of one buffer: read without a thread-pool hop, and sent with the FIN in one go. */

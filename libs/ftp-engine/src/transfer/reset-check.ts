@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { descriptorOf } from './socket-descriptor.js';
 
 const PROBE = Buffer.alloc(1);
 
@@ -9,8 +10,8 @@ const PROBE = Buffer.alloc(1);
  * for a complete one. False where there is no descriptor to ask.
  */
 export function endedByReset(socket: Socket): boolean {
-  const fd = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
-  if (fd === undefined || fd < 0) return false;
+  const fd = descriptorOf(socket);
+  if (fd === null) return false;
   try {
     readSync(fd, PROBE, 0, 1, null);
     return false;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { hasSendFile, sendFile } from '@quayside/native';
 import { LONGEST_PAUSE_MS, type Pace } from './rates.js';
+import { descriptorOf } from './socket-descriptor.js';
 import { StallTimer } from './stall-timer.js';
 import { TransferFailure } from './transfer-failure.js';
 
@@ -21,10 +22,8 @@ const PIECE_BYTES = 1024 * 1024;
 const LIMITED_PIECE_BYTES = 256 * 1024;
 
 /** The descriptor under a plain socket; null where sendfile cannot be used on it. */
-export function descriptorOf(socket: Socket): number | null {
-  if (!hasSendFile()) return null;
-  const fd = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
-  return fd !== undefined && fd >= 0 ? fd : null;
+export function sendFileDescriptorOf(socket: Socket): number | null {
+  return hasSendFile() ? descriptorOf(socket) : null;
 }
 
 /** A file into its data connection without its bytes entering the process; metered, throttled and watched like any other. */
@@ -56,7 +55,7 @@ export class SendFileStream {
     this.#stall.start();
     try {
       this.#stop.signal.throwIfAborted();
-      const socketFd = descriptorOf(socket);
+      const socketFd = sendFileDescriptorOf(socket);
       if (socketFd === null) throw reset();
       await sendFile({
         socketFd,
