@@ -9,6 +9,8 @@ export class RawControl {
   private readonly replies: string[] = [];
   private wake: (() => void) | undefined;
   closed = false;
+  /** The server's first words: 220, or why it takes nobody. */
+  greeting = '';
 
   private constructor(private readonly socket: Socket) {
     socket.setEncoding('utf8');
@@ -22,7 +24,7 @@ export class RawControl {
 
   static async open(port: number): Promise<RawControl> {
     const control = new RawControl(connect(port, '127.0.0.1'));
-    await control.reply();
+    control.greeting = await control.reply();
     return control;
   }
 

@@ -12,6 +12,7 @@ import {
   SpaceRepository,
   TenantDirectoryRepository,
   TrafficRepository,
+  type WorkerLoad,
 } from '@quayside/database';
 import { newId } from '@quayside/domain';
 import { FtpEngine } from '@quayside/ftp-engine';
@@ -23,6 +24,8 @@ import { CredentialUpkeep } from './auth/credential-upkeep.js';
 import { FtpAuthenticator } from './auth/ftp-authenticator.js';
 import { LoginThrottle } from './auth/login-throttle.js';
 import { WorkerEvents } from './events/worker-events.js';
+import { Heartbeat, LEASE_TTL_MS } from './fleet/heartbeat.js';
+import { NodeDrain } from './fleet/node-drain.js';
 import { type CertificatePair, readCertificatePair, watchCertificatePair } from './listeners/certificate-files.js';
 import { openListeners } from './listeners/listener-sockets.js';
 import { TenantHosts } from './listeners/tenant-hosts.js';
@@ -30,7 +33,6 @@ import { QuotaLeases } from './quota/quota-leases.js';
 import { PartialSweep } from './upkeep/partial-sweep.js';
 import { ScorePruning } from './upkeep/score-pruning.js';
 import { Changes } from './sessions/changes.js';
-import { Heartbeat, LEASE_TTL_MS } from './sessions/heartbeat.js';
 import { LiveGrants } from './sessions/live-grants.js';
 import { SessionDirectory } from './sessions/session-directory.js';
 import { SpaceBackends } from './storage/storage-resolver.js';
@@ -61,6 +63,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly changes: Changes;
   private readonly notifications: Notifications;
   private readonly heartbeat: Heartbeat;
+  private readonly nodeDrain: NodeDrain;
   private readonly throttle: LoginThrottle;
   private readonly metering: Metering;
   private readonly partials: PartialSweep;
@@ -69,6 +72,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly leases: QuotaLeases;
   private readonly ledger: QuotaLedgerRepository;
   private predecessors: string[] = [];
+  private startsDraining = false;
   private unwatch: () => void = () => undefined;
 
   constructor(
@@ -166,8 +170,16 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
         log,
       },
     );
+    this.nodeDrain = new NodeDrain({
+      workerId: this.id,
+      nodes: this.nodes,
+      engine: () => this.engine,
+      plan: { politeMs: config.ftp.drainTimeoutMs / 2, deadlineMs: config.ftp.nodeDrainTimeoutMs },
+      log,
+    });
     const removal = new SpaceRemoval(new SpaceRepository(database), config.storage.root, log);
     this.changes = new Changes({
+      nodesChanged: () => void this.nodeDrain.changed(),
       // One process of the node is enough.
       removeSpaces: place.slot === 0 ? () => void removal.run() : () => undefined,
       accounts,
@@ -191,6 +203,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       ledger,
       directory: this.directory,
       sessions: this.engine,
+      load: () => this.load(),
+      onDraining: (draining) => this.nodeDrain.apply(draining),
       registerAgain: () => this.register(),
       log,
     });
@@ -201,6 +215,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.register();
     await this.events.start();
     this.notifications.start();
+    this.nodeDrain.apply(this.startsDraining);
     await this.engine.start();
     this.changes.start();
     this.heartbeat.start();
@@ -245,9 +260,21 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       pid: process.pid,
       ports: { ftp: ftp.port, ftps: ftp.implicitTlsPort, passive: passiveShare(ftp.passivePorts, this.place) },
     };
+    this.startsDraining = node.draining;
     await this.nodes.registerWorker(worker);
     this.predecessors = await this.nodes.predecessors(worker);
     for (const dead of this.predecessors) await this.nodes.removeWorker(dead);
+  }
+
+  private load(): WorkerLoad {
+    const spool = this.events.stats();
+    return {
+      accepting: this.engine.accepting,
+      ...this.engine.counts(),
+      spoolBytes: spool.bytes,
+      spoolOldestSeconds: Math.round(spool.oldestMs / 1000),
+      rssBytes: process.memoryUsage.rss(),
+    };
   }
 
   /**

@@ -42,6 +42,7 @@ export interface Config {
     readonly dataTimeoutMs: number;
     readonly stallTimeoutMs: number;
     readonly drainTimeoutMs: number;
+    readonly nodeDrainTimeoutMs: number;
   };
   readonly tls: {
     /** Both or neither. */
@@ -86,6 +87,7 @@ export function toConfig(values: SettingValues): Config {
       dataTimeoutMs: values.FTP_DATA_TIMEOUT,
       stallTimeoutMs: values.FTP_STALL_TIMEOUT,
       drainTimeoutMs: values.FTP_DRAIN_TIMEOUT,
+      nodeDrainTimeoutMs: values.FTP_NODE_DRAIN_TIMEOUT,
     },
     tls: {
       certFile: values.FTP_TLS_CERT,

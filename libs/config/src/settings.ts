@@ -205,6 +205,12 @@ export const SETTINGS = {
     fallback: '30',
     value: seconds(0, 3600),
   }),
+  FTP_NODE_DRAIN_TIMEOUT: setting({
+    group: 'FTP',
+    comment: 'Seconds after which a drain of the node over the API cuts off transfers that still run.',
+    fallback: '3600',
+    value: seconds(0, 604_800),
+  }),
 
   FTP_TLS_CERT: optionalSetting({
     group: 'TLS',

@@ -84,6 +84,52 @@ describe('FtpEngine', () => {
     expect(fixture.ports.journal.of('upload.committed')).toHaveLength(1);
   });
 
+  it('pauses: answers new connections 421, lets a transfer finish, and takes sessions again when told to', async () => {
+    fixture = await startEngine();
+    const idle = await fixture.login();
+    const busy = await fixture.login();
+    const data = await busy.passive();
+    busy.write('STOR file\r\n');
+    expect((await busy.reply()).code).toBe(150);
+    fixture.engine.pause({ politeMs: 0, deadlineMs: 60_000 });
+    expect((await idle.reply()).code).toBe(421);
+    expect(await (await fixture.connect()).reply()).toMatchObject({
+      code: 421,
+      text: expect.stringContaining('maint'),
+    });
+    await idle.closed();
+    data.end('content');
+    expect([(await busy.reply()).code, (await busy.reply()).code]).toEqual([226, 421]);
+    await busy.closed();
+    fixture.engine.resume();
+    const back = await fixture.login();
+    await back.expect('NOOP', 200);
+  });
+
+  it('lets a session stay that was to end with its transfer when the pause is called off', async () => {
+    fixture = await startEngine();
+    const busy = await fixture.login();
+    const data = await busy.passive();
+    busy.write('STOR file\r\n');
+    expect((await busy.reply()).code).toBe(150);
+    fixture.engine.pause({ politeMs: 0, deadlineMs: 60_000 });
+    fixture.engine.resume();
+    data.end('content');
+    expect((await busy.reply()).code).toBe(226);
+    await busy.expect('NOOP', 200);
+  });
+
+  it('cuts off what still runs when the time of a pause is over', async () => {
+    fixture = await startEngine();
+    const client = await fixture.login();
+    const data = await client.passive();
+    data.on('error', () => {});
+    client.write('STOR file\r\n');
+    expect((await client.reply()).code).toBe(150);
+    fixture.engine.pause({ politeMs: 0, deadlineMs: 0 });
+    expect([(await client.reply()).code, (await client.reply()).code]).toEqual([426, 421]);
+  });
+
   it('ends what still runs when the drain takes too long', async () => {
     fixture = await startEngine();
     const client = await fixture.login();

@@ -37,6 +37,14 @@ export interface SessionEnd {
 }
 
 const DRAINING: SessionEnd = { text: 'The server is going down for maintenance; connect again.', reason: 'drain' };
+/** When the sessions of an engine that takes no new ones are ended, ms from now. */
+export interface RetirePlan {
+  /** A client in the middle of its work is not told to go before; then each session ends with the command that runs. */
+  readonly politeMs: number;
+  /** What still runs then is cut off. */
+  readonly deadlineMs: number;
+}
+
 /** In a drain, a session without a command for this long is between two pieces of work, and is ended. */
 const QUIET_MS = 1000;
 const QUIET_SWEEP_MS = 100;
@@ -59,6 +67,8 @@ export class FtpEngine {
   readonly #unheaded = new Set<Socket>();
   #clock: NodeJS.Timeout | null = null;
   #draining = false;
+  /** Instants of the plan while the engine is paused; null while it takes sessions. */
+  #retiring: { readonly allFromMs: number; readonly cutFromMs: number } | null = null;
   #whenEmpty: (() => void)[] = [];
 
   /** Throws where the certificate cannot be used. */
@@ -121,6 +131,35 @@ export class FtpEngine {
     return [...this.#sessions.all()].map((session) => viewOf(session));
   }
 
+  /** Open control connections, and how many of them transfer. */
+  counts(): { readonly sessions: number; readonly transfers: number } {
+    let transfers = 0;
+    for (const { activity } of this.#sessions.all()) if (activity !== null) transfers++;
+    return { sessions: this.#sessions.size, transfers };
+  }
+
+  /** Whether new connections are taken. */
+  get accepting(): boolean {
+    return !this.#draining && this.#retiring === null;
+  }
+
+  /**
+   * Answer new connections 421 and let the open sessions come to their end as in a drain, until `resume`. The listeners
+   * stay open: their answer tells clients and balancers to go elsewhere. Changes nothing where it is paused already.
+   */
+  pause({ politeMs, deadlineMs }: RetirePlan): void {
+    const now = Date.now();
+    this.#retiring ??= { allFromMs: now + politeMs, cutFromMs: now + deadlineMs };
+    this.#retire(this.#retiring, now);
+  }
+
+  /** Take sessions again; those that have not been told to go stay. */
+  resume(): void {
+    if (this.#draining || this.#retiring === null) return;
+    this.#retiring = null;
+    for (const channel of this.#channels.values()) channel.stay();
+  }
+
   /**
    * Take no new sessions, end those that rest, let the others finish what they do; resolves when no session is left, or
    * at the deadline. A client in the middle of its work is not told to go before half of the time is over: then each
@@ -153,6 +192,11 @@ export class FtpEngine {
     await new Promise((resolve) => {
       setTimeout(resolve, ms);
     });
+  }
+
+  #retire({ allFromMs, cutFromMs }: { readonly allFromMs: number; readonly cutFromMs: number }, nowMs: number): void {
+    if (nowMs < cutFromMs) this.#endResting(allFromMs);
+    else for (const channel of this.#channels.values()) void this.#endChannel(channel, DRAINING);
   }
 
   #endResting(allFromMs: number): void {
@@ -243,7 +287,7 @@ export class FtpEngine {
 
   #admit(socket: Socket, origin: SessionOrigin): void {
     const { listener } = origin;
-    const refused = this.#draining ? DRAINING.text : this.#admission.admit(origin.remoteAddress);
+    const refused = !this.accepting ? DRAINING.text : this.#admission.admit(origin.remoteAddress);
     if (refused !== null) {
       // In clear only: a TLS client could not read it, and a handshake is what a flood wants.
       if (listener.tls !== 'implicit') socket.end(`421 ${refused}\r\n`);
@@ -305,6 +349,7 @@ export class FtpEngine {
   #tick(): void {
     const now = Date.now();
     for (const channel of this.#channels.values()) channel.tick(now);
+    if (this.#retiring !== null) this.#retire(this.#retiring, now);
   }
 
   /** A quarter of the shortest deadline, within a second. */

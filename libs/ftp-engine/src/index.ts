@@ -1,5 +1,5 @@
 export * from './doctor/doctor-table.js';
 export * from './ports.js';
 export * from './engine-options.js';
-export { FtpEngine, type SessionEnd } from './ftp-engine.js';
+export { FtpEngine, type RetirePlan, type SessionEnd } from './ftp-engine.js';
 export type { SessionView } from './session/session-view.js';

@@ -3,6 +3,7 @@ import { NodesRepository } from '@quayside/database';
 import { newId } from '@quayside/domain';
 import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi, type TenantFixture } from '../testing/api-fixture.js';
 
+const LOAD = { accepting: true, sessions: 0, transfers: 0, spoolBytes: 0, spoolOldestSeconds: 0, rssBytes: 1 };
 let api: ApiFixture;
 let acme: TenantFixture;
 let nodes: NodesRepository;
@@ -39,11 +40,19 @@ describe('the fleet', () => {
     const worker = { id: newId(), nodeId: id, slot: 0, pid: 1, ports: {} };
     await nodes.registerWorker(worker);
     const drained = await api.call('POST', `/v1/nodes/${id}/drain`, { body: {} });
-    expect(drained).toMatchObject({ status: 200, body: { draining: true } });
-    expect(await nodes.beat(worker.id)).toEqual({ draining: true });
+    expect(drained).toMatchObject({ status: 200, body: { draining: true, state: 'draining' } });
+    expect(await nodes.isDraining(worker.id)).toBe(true);
+    expect(await nodes.beat(worker.id, { ...LOAD, accepting: false, sessions: 1 })).toEqual({ draining: true });
+    expect((await api.call('GET', `/v1/nodes/${id}`)).body).toMatchObject({
+      state: 'draining',
+      workers: [{ load: { accepting: false, sessions: 1 } }],
+    });
+    await nodes.beat(worker.id, { ...LOAD, accepting: false });
+    expect((await api.call('GET', `/v1/nodes/${id}`)).body.state).toBe('drained');
     await api.call('POST', `/v1/nodes/${id}/drain`, { body: {} });
     expect((await api.call('POST', `/v1/nodes/${id}/undrain`, { body: {} })).body.draining).toBe(false);
-    expect(await nodes.beat(worker.id)).toEqual({ draining: false });
+    expect(await nodes.beat(worker.id, LOAD)).toEqual({ draining: false });
+    expect((await api.call('GET', `/v1/nodes/${id}`)).body.state).toBe('serving');
     const { body } = await api.call('GET', `/v1/audit?resourceId=${id}`);
     expect(body.items.map((entry: { action: string }) => entry.action)).toEqual(['node.undrain', 'node.drain']);
     expect((await api.call('POST', `/v1/nodes/${newId()}/drain`, { body: {} })).body.code).toBe('node.not-found');

@@ -14,6 +14,11 @@ export const nodeOut = z
     id,
     name: z.string(),
     version: z.string(),
+    state: z
+      .enum(['serving', 'draining', 'drained', 'silent'])
+      .describe(
+        '`drained`: every worker takes no sessions and has none left. `silent`: not heard of within 30 seconds.',
+      ),
     alive: z.boolean().describe('Whether it has been heard of within 30 seconds.'),
     draining: z.boolean().describe('Whether it takes no new sessions and ends those without a transfer.'),
     sessions: count,
@@ -26,6 +31,17 @@ export const nodeOut = z
         slot: z.int(),
         pid: z.int(),
         ports: z.record(z.string(), z.unknown()),
+        load: z
+          .object({
+            accepting: z.boolean().describe('Whether it takes new sessions.'),
+            sessions: count.describe('Control connections, logged in or not.'),
+            transfers: count,
+            spoolBytes: count.describe('Events that are not yet in ledger and queue.'),
+            spoolOldestSeconds: count,
+            rssBytes: count.describe('Memory of the process.'),
+          })
+          .partial()
+          .describe('What it said with its last heartbeat; empty before the first.'),
         startedAt: time,
         heartbeatAt: time,
       }),
@@ -37,9 +53,11 @@ export type NodeOut = z.output<typeof nodeOut>;
 export const nodePage = pageOf('NodePage', nodeOut);
 
 export function presentNode(node: NodeRecord): NodeOut {
+  const alive = node.workers.length > 0 && Date.now() - node.heartbeatAt.getTime() < ALIVE_MS;
   return {
     ...node,
-    alive: node.workers.length > 0 && Date.now() - node.heartbeatAt.getTime() < ALIVE_MS,
+    state: alive ? stateOf(node) : 'silent',
+    alive,
     startedAt: node.startedAt.toISOString(),
     heartbeatAt: node.heartbeatAt.toISOString(),
     workers: node.workers.map((worker) => ({
@@ -49,4 +67,10 @@ export function presentNode(node: NodeRecord): NodeOut {
       heartbeatAt: new Date(worker.heartbeatAt).toISOString(),
     })),
   };
+}
+
+function stateOf({ draining, sessions, workers }: NodeRecord): 'serving' | 'draining' | 'drained' {
+  if (!draining) return 'serving';
+  const rests = workers.every(({ load }) => load.accepting === false && load.sessions === 0);
+  return rests && sessions === 0 ? 'drained' : 'draining';
 }

@@ -6,7 +6,7 @@ import type { Log } from '@quayside/ftp-engine';
 import type { EventPublisher } from '@quayside/queue';
 import type { SpaceBackends } from '../storage/storage-resolver.js';
 import type { EventSource } from './event-builder.js';
-import { EventSpool } from './event-spool.js';
+import { EventSpool, type SpoolStats } from './event-spool.js';
 import { type DrainTargets, SpoolDrainer } from './spool-drainer.js';
 import { SpoolJournal } from './spool-journal.js';
 import { dropLeftover, leftoverSpools } from './spool-leftovers.js';
@@ -55,6 +55,11 @@ export class WorkerEvents {
   /** Carries what is recorded by now to ledger and queue; false where that took longer than `deadlineMs`. */
   settle(deadlineMs: number): Promise<boolean> {
     return this.drainer.drain(deadlineMs);
+  }
+
+  /** What waits, for health and metrics. */
+  stats(): SpoolStats & ReturnType<SpoolDrainer['stats']> {
+    return { ...this.spool.stats(), ...this.drainer.stats() };
   }
 
   /** Carries what has been recorded as far as it goes in a short time, and gives the folder back. */

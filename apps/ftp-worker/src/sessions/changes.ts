@@ -12,6 +12,8 @@ export interface ChangeTargets {
   readonly leases: QuotaLeases;
   readonly grants: LiveGrants;
   readonly throttle: Pick<LoginThrottle, 'reload'>;
+  /** Some node is to be drained, or no longer. */
+  readonly nodesChanged: () => void;
   /** Spaces may have been marked for removal. */
   readonly removeSpaces: () => void;
   readonly endSession: (id: string, end: SessionEnd) => void;
@@ -53,6 +55,8 @@ export class Changes {
         void this.targets.throttle.reload();
         return;
       case 'node':
+        this.targets.nodesChanged();
+        return;
       case 'outbox':
       case 'webhook_lane':
         return;
@@ -73,6 +77,7 @@ export class Changes {
   compareAll(): Promise<void> {
     const { accounts, hosts, leases, grants, removeSpaces } = this.targets;
     const anybody = { tenantId: null, accountId: null };
+    this.targets.nodesChanged();
     removeSpaces();
     hosts.forget();
     leases.limitsChanged(null);

@@ -18,6 +18,18 @@ export interface NewWorker {
   readonly ports: Readonly<Record<string, unknown>>;
 }
 
+/** What a worker says about itself with its heartbeat. */
+export interface WorkerLoad {
+  /** False while it drains. */
+  readonly accepting: boolean;
+  /** Control connections, logged in or not. */
+  readonly sessions: number;
+  readonly transfers: number;
+  readonly spoolBytes: number;
+  readonly spoolOldestSeconds: number;
+  readonly rssBytes: number;
+}
+
 export interface NodeRecord {
   readonly id: string;
   readonly name: string;
@@ -36,6 +48,8 @@ export interface NodeWorkerRecord {
   readonly slot: number;
   readonly pid: number;
   readonly ports: Readonly<Record<string, unknown>>;
+  /** Empty until its first heartbeat. */
+  readonly load: Partial<WorkerLoad>;
   readonly startedAt: string;
   readonly heartbeatAt: string;
 }
@@ -53,8 +67,12 @@ const REGISTER_WORKER: Statement = {
 };
 const BEAT: Statement = {
   name: 'worker_beat',
-  text: `WITH w AS (UPDATE worker SET heartbeat_at = now() WHERE id = $1 RETURNING node_id)
+  text: `WITH w AS (UPDATE worker SET heartbeat_at = now(), load = $2 WHERE id = $1 RETURNING node_id)
          UPDATE node n SET heartbeat_at = now() FROM w WHERE n.id = w.node_id RETURNING n.draining`,
+};
+const DRAINING: Statement = {
+  name: 'worker_draining',
+  text: 'SELECT n.draining FROM node n JOIN worker w ON w.node_id = n.id WHERE w.id = $1',
 };
 const REMOVE_WORKER: Statement = { name: 'worker_remove', text: 'DELETE FROM worker WHERE id = $1' };
 const PREDECESSORS: Statement = {
@@ -69,7 +87,7 @@ const DRAIN: Statement = { name: 'node_drain', text: 'UPDATE node SET draining =
 const SELECT = `
   SELECT n.id, n.name, n.version, n.draining, n.started_at AS "startedAt", n.heartbeat_at AS "heartbeatAt",
     coalesce((SELECT jsonb_agg(jsonb_build_object('id', w.id, 'slot', w.slot, 'pid', w.pid, 'ports', w.ports,
-      'startedAt', w.started_at, 'heartbeatAt', w.heartbeat_at) ORDER BY w.slot, w.id)
+      'load', w.load, 'startedAt', w.started_at, 'heartbeatAt', w.heartbeat_at) ORDER BY w.slot, w.id)
       FROM worker w WHERE w.node_id = n.id), '[]') AS workers,
     (SELECT count(*)::int FROM ftp_session s JOIN worker w ON w.id = s.worker_id WHERE w.node_id = n.id) AS sessions,
     (SELECT count(*)::int FROM ftp_session s JOIN worker w ON w.id = s.worker_id
@@ -111,9 +129,15 @@ export class NodesRepository {
   }
 
   /** Null where the worker has been taken for dead and removed: it must register again. */
-  async beat(workerId: string): Promise<{ readonly draining: boolean } | null> {
-    const [row] = await this.database.rows<{ draining: boolean }>(BEAT, [workerId]);
+  async beat(workerId: string, load: WorkerLoad): Promise<{ readonly draining: boolean } | null> {
+    const [row] = await this.database.rows<{ draining: boolean }>(BEAT, [workerId, JSON.stringify(load)]);
     return row ?? null;
+  }
+
+  /** Whether the worker's node is to be drained; null where the worker has been removed. */
+  async isDraining(workerId: string): Promise<boolean | null> {
+    const [row] = await this.database.rows<{ draining: boolean }>(DRAINING, [workerId]);
+    return row?.draining ?? null;
   }
 
   /** Earlier processes of a slot that have not signed off. */

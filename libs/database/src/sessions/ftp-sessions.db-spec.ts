@@ -5,6 +5,7 @@ import { NodesRepository } from '../nodes/nodes.repository.js';
 import { FtpSessionsRepository, type NewFtpSession } from './ftp-sessions.repository.js';
 
 const STALE_MS = 60_000;
+const LOAD = { accepting: true, sessions: 0, transfers: 0, spoolBytes: 0, spoolOldestSeconds: 0, rssBytes: 1 };
 const NO_CAPS = { account: null, tenant: null, address: null };
 
 let test: TestDatabase;
@@ -112,11 +113,11 @@ describe('nodes', () => {
   });
 
   it('tell a worker that drains, and one that was taken for dead', async () => {
-    expect(await nodes.beat(workerId)).toEqual({ draining: false });
+    expect(await nodes.beat(workerId, LOAD)).toEqual({ draining: false });
     await nodes.setDraining(nodeId, true);
-    expect(await nodes.beat(workerId)).toEqual({ draining: true });
+    expect(await nodes.beat(workerId, LOAD)).toEqual({ draining: true });
     expect(await nodes.reapWorkers(-60_000)).toContain(workerId);
-    expect(await nodes.beat(workerId)).toBeNull();
+    expect(await nodes.beat(workerId, LOAD)).toBeNull();
   });
 
   it('know the earlier processes of a slot', async () => {

@@ -145,6 +145,11 @@ export class ControlChannel implements ControlLink {
     } else this.#lastWords = { last: reply(code, text, 'close'), reason };
   }
 
+  /** The drain was called off: a session that has not been told to go goes on. */
+  stay(): void {
+    this.#lastWords = null;
+  }
+
   /** Run one command as if it had been read from the socket (ftp-srv's registry). */
   submit(line: string): void {
     if (this.#finished || this.#ending !== null) return;

@@ -1,6 +1,6 @@
-import type { NodesRepository, QuotaLedgerRepository } from '@quayside/database';
+import type { NodesRepository, QuotaLedgerRepository, WorkerLoad } from '@quayside/database';
 import type { Log, SessionEnd, SessionView } from '@quayside/ftp-engine';
-import type { SessionDirectory } from './session-directory.js';
+import type { SessionDirectory } from '../sessions/session-directory.js';
 
 /** How often a worker says that it lives, ms; the reaper gives up on it after several times that. */
 export const HEARTBEAT_MS = 10_000;
@@ -15,6 +15,9 @@ export interface HeartbeatParts {
   readonly ledger: Pick<QuotaLedgerRepository, 'renew'>;
   readonly directory: SessionDirectory;
   readonly sessions: { sessions(): SessionView[]; endSession(id: string, end: SessionEnd): Promise<boolean> };
+  readonly load: () => WorkerLoad;
+  /** What the database says with each beat. */
+  readonly onDraining: (draining: boolean) => void;
   /** The worker was taken for dead and its rows are gone. */
   readonly registerAgain: () => Promise<void>;
   readonly log: Log;
@@ -25,6 +28,8 @@ export class Heartbeat {
   private timer: NodeJS.Timeout | null = null;
   private beating: Promise<void> | null = null;
   private lastFullMs = 0;
+  /** What whoever drains the node waits for is shown at once. */
+  private shownRest = '';
 
   constructor(private readonly parts: HeartbeatParts) {}
 
@@ -42,11 +47,15 @@ export class Heartbeat {
 
   private async beat(): Promise<void> {
     const { workerId, nodes, ledger, directory, sessions, registerAgain, log } = this.parts;
-    const full = Date.now() - this.lastFullMs >= HEARTBEAT_MS;
+    const load = this.parts.load();
+    const rest = `${load.accepting}/${load.sessions === 0}`;
+    const full = Date.now() - this.lastFullMs >= HEARTBEAT_MS || (!load.accepting && rest !== this.shownRest);
     try {
       if (full) {
-        const known = await nodes.beat(workerId);
-        if (known === null) {
+        const known = await nodes.beat(workerId, load);
+        this.shownRest = rest;
+        if (known !== null) this.parts.onDraining(known.draining);
+        else {
           log.warn('this worker was taken for dead and registers again', { workerId });
           await registerAgain();
           directory.writeAllAgain();
