@@ -27,6 +27,7 @@ import { SessionRegistry } from './session/session-registry.js';
 import { Session, type SessionOrigin } from './session/session.js';
 import { type SessionView, viewOf } from './session/session-view.js';
 import { CertificateStore } from './tls/certificate-store.js';
+import { Receipts } from './transfer/receipts.js';
 
 /** Why a session is told to end, with what its client reads. */
 export interface SessionEnd {
@@ -90,6 +91,7 @@ export class FtpEngine {
       options: this.#options,
       ports,
       sessions: this.#sessions,
+      receipts: new Receipts(),
       data: new DataServices(this.#options, ports.log),
       get tlsAvailable() {
         return certificates.available;

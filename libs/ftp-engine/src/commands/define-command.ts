@@ -14,6 +14,8 @@ export interface CommandFlags {
   readonly abortable?: boolean;
   /** Answered at once while another command runs (STAT without argument). */
   readonly urgent?: boolean;
+  /** Prepares a data connection: run at once where the running command waits for one (STOU before PASV). */
+  readonly prepares?: boolean;
   /** The argument is a secret and never logged. */
   readonly secret?: boolean;
   /** Its line in the FEAT reply; a function where it depends on the session or there are several. */

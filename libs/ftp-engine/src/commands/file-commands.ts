@@ -12,6 +12,7 @@ import { mlst } from './mlst.js';
 import { nlst } from './nlst.js';
 import { epsv, pasv } from './pasv.js';
 import { eprt, port } from './port.js';
+import { rang } from './rang.js';
 import { rest } from './rest.js';
 import { retr } from './retr.js';
 import { rmd } from './rmd.js';
@@ -33,6 +34,7 @@ export const FILE_COMMANDS: readonly CommandDefinition[] = [
   stou,
   appe,
   rest,
+  rang,
   allo,
   list,
   nlst,

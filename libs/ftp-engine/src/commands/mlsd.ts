@@ -20,11 +20,15 @@ export const mlsd = defineCommand({
 async function* linesOf({ arg, session, signal, verb }: CommandContext): AsyncGenerator<string> {
   const fs = session.fs!;
   const path = fs.resolve(arg);
-  const facts = new MlsxFacts(chosenFacts(session), new Calendar());
+  const chosen = chosenFacts(session);
+  const facts = new MlsxFacts(chosen, new Calendar());
+  const receipts = chosen.includes('X.sha256');
   for await (const page of inOrder(await fs.list(path, verb, signal), null)) {
     let text = '';
     for (const entry of page) {
-      text += `${facts.of(entry, fs.permissionsAt(childOf(path, entry.name)))} ${entry.name}\r\n`;
+      const child = childOf(path, entry.name);
+      const seen = receipts ? fs.withReceipt(child, entry) : entry;
+      text += `${facts.of(seen, fs.permissionsAt(child))} ${entry.name}\r\n`;
     }
     yield text;
   }

@@ -15,7 +15,7 @@ export const mlst = defineCommand({
     const fs = session.fs!;
     const path = fs.resolve(arg);
     const facts = new MlsxFacts(chosenFacts(session), new Calendar());
-    const text = facts.of(await fs.stat(path), fs.permissionsAt(path));
+    const text = facts.of(fs.withReceipt(path, await fs.stat(path)), fs.permissionsAt(path));
     return lines(250, `Listing ${path}`, [`${text} ${path}`], 'End');
   },
 });

@@ -23,7 +23,7 @@ export const pasv = defineCommand({
   syntax: '{{cmd}}',
   description: 'Let the server listen for the data connection',
   rfc: 'RFC 959 §4.1.2',
-  flags: { arg: 'none', feat: 'PASV' },
+  flags: { arg: 'none', prepares: true, feat: 'PASV' },
   handler: async (context) => {
     const { session } = context;
     if (session.epsvAll) return EPSV_ALL;
@@ -40,7 +40,7 @@ export const epsv = defineCommand({
   syntax: '{{cmd}} [1|2|ALL]',
   description: 'Let the server listen for the data connection, any address family',
   rfc: 'RFC 2428 §3',
-  flags: { feat: 'EPSV' },
+  flags: { prepares: true, feat: 'EPSV' },
   handler: async (context) => {
     const { session, arg } = context;
     const wanted = parseEpsvArgument(arg);

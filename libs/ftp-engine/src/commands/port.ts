@@ -14,13 +14,16 @@ const OTHER_ADDRESS = reply(501, 'Rejected data connection to a foreign address.
 const LOW_PORT = reply(504, 'Rejected data connection to a privileged port.');
 const READY = reply(200, 'Active data connection prepared.');
 
+/** How long the 200 waits for a connection that does not come about at once: the client may only be about to listen. */
+const FIRST_TRY_MS = 250;
+
 /** RFC 959 §4.1.2 PORT, under the rules of RFC 2577 §3. */
 export const port = defineCommand({
   directive: 'PORT',
   syntax: '{{cmd}} <h1,h2,h3,h4,p1,p2>',
   description: 'Let the client listen for the data connection',
   rfc: 'RFC 959 §4.1.2, RFC 2577 §3',
-  flags: { arg: 'required' },
+  flags: { arg: 'required', prepares: true },
   handler: ({ session, arg }) => {
     const refusal = refusalOfActive(session);
     if (refusal !== null) return refusal;
@@ -35,7 +38,7 @@ export const eprt = defineCommand({
   syntax: '{{cmd}} <|protocol|address|port|>',
   description: 'Let the client listen for the data connection, any address family',
   rfc: 'RFC 2428 §2, RFC 2577 §3',
-  flags: { arg: 'required', feat: 'EPRT' },
+  flags: { arg: 'required', prepares: true, feat: 'EPRT' },
   handler: ({ session, arg }) => {
     const refusal = refusalOfActive(session);
     if (refusal !== null) return refusal;
@@ -60,15 +63,17 @@ function refusalOfActive(session: Session): Reply | null {
   return (session.listener.activeMode ?? session.engine.options.activeMode) ? null : OFF;
 }
 
-function prepare(session: Session, target: HostPort): Reply {
+function prepare(session: Session, target: HostPort): Reply | Promise<Reply> {
   const refusal = refusalOfTarget(target, session.remoteAddress);
   if (refusal === 'address') return OTHER_ADDRESS;
   if (refusal === 'port') return LOW_PORT;
   session.dropDataChannel();
-  session.dataChannel = new ActiveChannel(
+  const channel = new ActiveChannel(
     target,
     session.origin.proxied === true ? '' : session.origin.localAddress,
     session.engine.options.timeouts.dataConnect,
   );
-  return READY;
+  session.dataChannel = channel;
+  // RFC 959 §5.4 knows no reply of PORT for a connection that fails: the transfer command tries again and says 425.
+  return channel.firstTry(FIRST_TRY_MS).then(() => READY);
 }

@@ -302,6 +302,23 @@ describe('uploads', () => {
     expect(await stored(name)).toBe('x');
   });
 
+  it('let STOU tell its name before the data connection is prepared', async () => {
+    const preliminary = await client.expect('STOU', 150);
+    const name = /^150 FILE: (\S+)\r\n$/.exec(preliminary.text)![1]!;
+    await client.expect('PORT 1,2,3,4,200,1', 501);
+    const data = await client.passive();
+    data.end('x');
+    expect((await client.reply()).code).toBe(226);
+    expect(await stored(name)).toBe('x');
+  });
+
+  it('run only what prepares a data connection beside a STOU that waits for it', async () => {
+    client.write('STOU\r\nNOOP\r\nEPSV\r\nABOR\r\n');
+    const codes: number[] = [];
+    for (let count = 0; count < 5; count++) codes.push((await client.reply()).code);
+    expect(codes).toEqual([150, 426, 200, 229, 225]);
+  });
+
   it('are incomplete when ALLO announced another size', async () => {
     await client.expect('ALLO 10', 200);
     expect((await put('a', '12345')).code).toBe(426);
@@ -463,6 +480,52 @@ describe('files and folders', () => {
     await client.expect('MKD d', 257);
     await client.expect('HASH d', 553);
     await client.expect('XMD5 none', 550);
+  });
+
+  it('HASH is of the part that RANG chose, once', async () => {
+    await put('a', 'hello');
+    await client.expect('RANG 1 3', 350);
+    expect((await client.expect('HASH a', 213)).text).toBe(`213 SHA-256 1-3 ${sha256(Buffer.from('ell'))} a\r\n`);
+    expect((await client.expect('HASH a', 213)).text).toBe(`213 SHA-256 0-5 ${sha256(Buffer.from('hello'))} a\r\n`);
+    await client.expect('RANG 3 99', 350);
+    expect((await client.expect('HASH a', 213)).text).toBe(`213 SHA-256 3-4 ${sha256(Buffer.from('lo'))} a\r\n`);
+    await client.expect('RANG 5 9', 350);
+    await client.expect('HASH a', 501);
+    await client.expect('RANG 0 1', 350);
+    await client.expect('RANG 1 0', 350);
+    expect((await client.expect('HASH a', 213)).text).toContain(' 0-5 ');
+    for (const bad of ['RANG 2 1', 'RANG -1 2', 'RANG 1', 'RANG 1 9999999999999999', 'RANG']) {
+      await client.expect(bad, 501);
+    }
+    await client.expect('RANG 0 1', 350);
+    await client.expect('RETR a', 504);
+  });
+
+  it('checksum commands take ranges, and names that look like one', async () => {
+    await put('a', 'hello');
+    await put('a 1 3', 'other');
+    const text = async (line: string): Promise<string> => (await client.expect(line, 250)).text.slice(4, -2);
+    expect(await text('XMD5 "a" 1 3')).toBe(await text('XMD5 "a" 1 3 '));
+    expect(await text('XSHA1 a 0 5')).toBe(await text('XSHA1 a'));
+    expect(await text('XSHA512 "a" 2')).not.toBe(await text('XSHA512 a'));
+    expect(await text('XSHA256 a 1 3')).toBe(sha256(Buffer.from('other')));
+    expect(await text('XSHA256 "a" 1 3')).toBe(sha256(Buffer.from('el')));
+    await client.expect('XSHA256 "a" 6 7', 501);
+    await client.expect('XSHA256 "a" 3 2', 501);
+  });
+
+  it('X.sha256 is the receipt of the upload, until the content changes', async () => {
+    await put('a', 'hello');
+    await client.expect('OPTS MLST size;X.sha256;', 200);
+    const known = `size=5;X.sha256=${sha256(Buffer.from('hello'))};`;
+    expect((await client.expect('MLST a', 250)).lines[1]).toBe(` ${known} /a`);
+    await client.expect('MFMT 20200102030405 a', 213);
+    await client.expect('RNFR a', 350);
+    await client.expect('RNTO b', 250);
+    expect((await get('', 'MLSD')).toString()).toBe(`${known} b\r\n`);
+    await put('b', 'HELLO');
+    expect((await client.expect('MLST b', 250)).lines[1]).toContain(sha256(Buffer.from('HELLO')));
+    await client.expect('OPTS HASH MD5', 200);
   });
 });
 

@@ -1,3 +1,4 @@
+import { Receipts } from '../transfer/receipts.js';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -89,6 +90,7 @@ async function open(commands: readonly CommandDefinition[], options: Partial<Eng
     ports,
     sessions: new SessionRegistry(),
     data: new DataServices(resolved, ports.log),
+    receipts: new Receipts(),
     tlsAvailable: false,
   };
   const session = new Session('id', context, origin, Date.now());

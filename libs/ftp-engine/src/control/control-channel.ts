@@ -6,7 +6,7 @@ import type { CommandDefinition } from '../commands/define-command.js';
 import type { ControlLink, Session } from '../session/session.js';
 import { acceptTls, type AcceptedTls } from '../tls/accept-tls.js';
 import type { CertificateStore } from '../tls/certificate-store.js';
-import { CommandAborted } from './command-aborted.js';
+import { type AbortCause, CommandAborted } from './command-aborted.js';
 import { parseCommand } from './command-parser.js';
 import { CommandRun } from './command-run.js';
 import type { CommandTable } from './command-table.js';
@@ -58,6 +58,8 @@ export class ControlChannel implements ControlLink {
   #queue: (string | typeof OVERLONG)[] = [];
   #queuedBytes = 0;
   #running: CommandRun | null = null;
+  /** Prepares the data connection that the running command waits for. */
+  #beside: CommandRun | null = null;
   #pumping = false;
   #out = '';
   /** The client leaves its replies unread: nothing is run until it reads. Milliseconds since when; 0 for no. */
@@ -208,7 +210,7 @@ export class ControlChannel implements ControlLink {
   readonly #onEnd = (): void => {
     this.#inputEnded = true;
     // RFC 959 §2.3: the unexpected close of the control connection stands for ABOR and QUIT.
-    if (!this.#quitting) this.#running?.abort('control-lost');
+    if (!this.#quitting) this.#abort('control-lost');
     this.#pump();
   };
 
@@ -238,7 +240,7 @@ export class ControlChannel implements ControlLink {
     this.#reader.clear();
     this.#out = '';
     this.session.endReason ??= 'connection-closed';
-    this.#running?.abort('control-lost');
+    this.#abort('control-lost');
     if (this.#running === null) this.#settle();
   };
 
@@ -283,6 +285,7 @@ export class ControlChannel implements ControlLink {
         this.#readAhead();
         return;
       }
+      if (this.#beside !== null) return;
       if (this.#blockedAtMs !== 0) return;
       const line = this.#nextLine();
       if (line === null) {
@@ -314,7 +317,7 @@ export class ControlChannel implements ControlLink {
   /** While a command runs: look at what comes after it for what must not wait, and queue the rest. */
   #readAhead(): void {
     const run = this.#running!;
-    while (!this.#queueIsFull()) {
+    while (!this.#queueIsFull() && this.#beside === null) {
       const line = this.#reader.next();
       if (line === null) return;
       if (typeof line === 'string') {
@@ -325,6 +328,13 @@ export class ControlChannel implements ControlLink {
         if (command?.flags?.urgent === true) {
           this.#runUrgent(command, directive);
           continue;
+        }
+        if (this.session.awaitsChannel && this.#queue.length === 0) {
+          const preparing = this.host.table.get(directive);
+          if (preparing?.flags?.prepares === true) {
+            this.#runBeside(preparing, directive, arg);
+            continue;
+          }
         }
       }
       this.#enqueue(line);
@@ -345,6 +355,28 @@ export class ControlChannel implements ControlLink {
     } catch (thrown) {
       this.#send(this.#replyTo(thrown, command));
     }
+  }
+
+  /** PASV and the like after a STOU that waits for them: their reply comes between its 150 and its end. */
+  #runBeside(command: CommandDefinition, verb: string, arg: string): void {
+    const refusal = refusalOf(command, this.session, arg);
+    if (refusal !== null) return this.#send(refusal);
+    const run = new CommandRun(command, this.session, verb, arg, () => {});
+    this.#beside = run;
+    Promise.resolve()
+      .then(() => command.handler(run))
+      .then(
+        (outcome) => this.#prepared(outcome),
+        (thrown: unknown) => this.#prepared(this.#replyTo(abortReason(thrown, run), command)),
+      );
+  }
+
+  #prepared(outcome: Reply): void {
+    this.#beside = null;
+    if (this.#closed) return this.session.dropDataChannel();
+    this.#send(outcome);
+    this.session.channelPrepared();
+    this.#pump();
   }
 
   #execute(line: string | typeof OVERLONG): void {
@@ -432,6 +464,11 @@ export class ControlChannel implements ControlLink {
     return reply(code, text, code === 421 ? 'close' : null);
   }
 
+  #abort(cause: AbortCause): void {
+    this.#beside?.abort(cause);
+    this.#running?.abort(cause);
+  }
+
   #send(outcome: Reply): void {
     this.#out += outcome.wire;
   }
@@ -469,6 +506,7 @@ export class ControlChannel implements ControlLink {
     session.type = 'A';
     session.cwd = ROOT;
     session.restartOffset = 0;
+    session.range = null;
     session.allocated = null;
     session.renameFrom = null;
     session.epsvAll = false;
@@ -526,7 +564,7 @@ export class ControlChannel implements ControlLink {
     this.#queuedBytes = 0;
     this.#reader.clear();
     if (this.#secured === 'handshake') return this.#destroy();
-    this.#running?.abort('session-ended');
+    this.#abort('session-ended');
     this.#pump();
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DomainError } from '@quayside/domain';
 import { connectToClient } from './active-connection.js';
 import { canonicalAddress, type HostPort } from './address.js';
@@ -83,6 +84,15 @@ export class ActiveChannel implements DataChannel {
 
   get connected(): boolean {
     return this.#socket !== null && !this.#socket.destroyed;
+  }
+
+  /** Resolves when the connection stands, and after `limitMs` where it does not. */
+  async firstTry(limitMs: number): Promise<void> {
+    const limit = new AbortController();
+    const waited = sleep(limitMs, null, { signal: limit.signal }).catch(() => null);
+    const connected = this.#early.then((socket) => socket ?? waited);
+    await Promise.race([connected, waited]);
+    limit.abort();
   }
 
   async open(signal: AbortSignal): Promise<Socket> {

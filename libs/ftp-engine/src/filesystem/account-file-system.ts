@@ -109,6 +109,13 @@ export class AccountFileSystem {
     return partial === null || entry?.kind === 'directory' ? entry! : withPartial(entry, partial);
   }
 
+  /** The entry with the receipt of its content, where this process still has it. */
+  withReceipt(path: VirtualPath, entry: SeenEntry): SeenEntry {
+    const place = entry.kind === 'file' && entry.incomplete !== true ? this.#mounts.placeOf(path) : null;
+    const sha256 = place === null ? null : this.session.engine.receipts.find(place.mount.spaceId, entry);
+    return sha256 === null ? entry : { ...entry, sha256 };
+  }
+
   /** The entry at a path as the account sees it, or null; never the staged size. */
   async #find(path: VirtualPath): Promise<Entry | null> {
     if (this.#grant.policy.isHidden(path)) return null;
@@ -305,8 +312,21 @@ export class AccountFileSystem {
   async setModified(path: VirtualPath, ms: number, verb: string): Promise<void> {
     const place = this.#place(path);
     this.require({ operation: 'touch', path }, verb);
-    await this.#backend(place).setModified(place.backendPath, ms);
+    const backend = this.#backend(place);
+    const before = await statOrNull(backend, place.backendPath);
+    await backend.setModified(place.backendPath, ms);
+    if (before?.kind === 'file') await this.#carryReceipt(place, before);
     this.#record({ type: 'file.changed', path, change: 'mtime' });
+  }
+
+  /** Clients set the time of what they have just uploaded. In place it could be changed meanwhile, replaced it could not. */
+  async #carryReceipt(place: Place, before: Entry): Promise<void> {
+    const { receipts } = this.session.engine;
+    const { spaceId } = place.mount;
+    const sha256 = this.#grant.policy.uploads.mode === 'staged' ? receipts.find(spaceId, before) : null;
+    if (sha256 === null) return;
+    const now = await statOrNull(this.#backend(place), place.backendPath);
+    if (now?.unique === before.unique && now.size === before.size) receipts.add(spaceId, now, sha256);
   }
 
   async setMode(path: VirtualPath, mode: number, verb: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { ROOT, type SessionGrant, type VirtualPath } from '@quayside/domain';
+import { DomainError, ROOT, type SessionGrant, type VirtualPath } from '@quayside/domain';
 import type { DataChannel } from '../data/data-channel.js';
 import type { EngineContext } from '../engine-context.js';
 import type { ListenerOptions } from '../engine-options.js';
@@ -54,6 +54,8 @@ export class Session {
   type: 'A' | 'I' = 'A';
   cwd: VirtualPath = ROOT;
   restartOffset = 0;
+  /** Of RANG: bytes of the next HASH, the last one included; null for the whole file. */
+  range: { readonly first: number; readonly last: number } | null = null;
   /** ALLO's count; null where none was sent. */
   allocated: number | null = null;
   renameFrom: VirtualPath | null = null;
@@ -65,6 +67,7 @@ export class Session {
   /** Facts chosen by OPTS MLST; null for the default set. */
   mlstFacts: readonly string[] | null = null;
   dataChannel: DataChannel | null = null;
+  #onChannel: ((channel: DataChannel) => void) | null = null;
 
   bytesUp = 0;
   bytesDown = 0;
@@ -103,6 +106,11 @@ export class Session {
 
   /** The restart position for the transfer command that asks, which uses it up. */
   takeRestart(): number {
+    if (this.range !== null) {
+      this.range = null;
+      // The client expects a part, and would take the whole file for it.
+      throw new DomainError('request.invalid', { detail: 'RANG is for HASH; send REST to transfer a part' });
+    }
     const offset = this.restartOffset;
     this.restartOffset = 0;
     return offset;
@@ -113,6 +121,33 @@ export class Session {
     const bytes = this.allocated;
     this.allocated = null;
     return bytes;
+  }
+
+  /** A running command waits for PASV, EPSV, PORT or EPRT. */
+  get awaitsChannel(): boolean {
+    return this.#onChannel !== null;
+  }
+
+  /** The data channel that a later command prepares. Throws `data.no-connection` after `limitMs`, and the signal's reason. */
+  async laterChannel(limitMs: number, signal: AbortSignal): Promise<DataChannel> {
+    const limit = AbortSignal.timeout(limitMs);
+    try {
+      return await new Promise<DataChannel>((resolve, reject) => {
+        this.#onChannel = resolve;
+        const stop = AbortSignal.any([limit, signal]);
+        stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
+        if (stop.aborted) reject(stop.reason as Error);
+      });
+    } catch (error) {
+      throw signal.aborted ? signal.reason : new DomainError('data.no-connection', { cause: error });
+    } finally {
+      this.#onChannel = null;
+    }
+  }
+
+  /** Tell the command that waits for it of the data channel, once the client was told. */
+  channelPrepared(): void {
+    if (this.dataChannel !== null) this.#onChannel?.(this.dataChannel);
   }
 
   /** Close the data connection and forget it. */

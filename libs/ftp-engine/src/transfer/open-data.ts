@@ -20,21 +20,26 @@ export interface DataConnection {
 
 /**
  * The data connection of a transfer command, in the order of RFC 4217 §10.2: TCP connection, 150, TLS handshake. The
- * socket is paused and half-open. What PASV or PORT prepared is used up.
+ * socket is paused and half-open. What PASV or PORT prepared is used up; with `mayPrepareLater` they may also come after
+ * the 150.
  */
 export async function openData(
   context: CommandContext,
   preliminary: string,
   direction: 'send' | 'receive' = 'send',
+  mayPrepareLater = false,
 ): Promise<DataConnection> {
   const { session, signal } = context;
-  const channel = session.dataChannel;
-  if (channel === null) {
+  let channel = session.dataChannel;
+  const later = channel === null;
+  if (later && !mayPrepareLater) {
     throw new DomainError('data.no-connection', { detail: 'Send PASV, EPSV, PORT or EPRT first' });
   }
   try {
+    if (later) context.say(reply(150, preliminary));
+    channel ??= await session.laterChannel(session.engine.options.timeouts.dataConnect, signal);
     const socket = await connected(channel, signal);
-    context.say(reply(150, preliminary));
+    if (!later) context.say(reply(150, preliminary));
     if (session.prot === 'C') return { socket, raw: socket, tls: false, tap: null };
     const strict = direction === 'receive' && session.engine.options.tlsUploadEnd === 'strict';
     const tap = strict ? new TlsRecordTap(socket) : null;

@@ -139,6 +139,7 @@ class UploadRun {
       context,
       request.announce === null ? 'Ready for the data' : `FILE: ${request.announce}`,
       'receive',
+      this.begun.verb === 'STOU',
     );
     this.#stream = new UploadStream({
       socket: this.#data.socket,
@@ -210,6 +211,9 @@ class UploadRun {
     this.#published = true;
     await record.committed(facts, deltaOf(this.place, writer.bytes, published.replacedBytes));
     this.lease.settled();
+    if (this.#sha256 !== null) {
+      session.engine.receipts.add(this.place.mount.spaceId, published.entry, this.#sha256);
+    }
     await this.#finish(writer);
     session.transfers++;
     const parts = ['Transfer complete', `${facts.bytes} bytes`];
