@@ -95,9 +95,9 @@ export class RunningInstallation {
     }, 15_000);
   }
 
-  /** Bytes and number of the files in all spaces, from the disk itself. */
-  onDisk(): { bytes: number; files: number } {
-    return this.count('files');
+  /** Bytes and number of the files in all spaces or in one, from the disk itself. */
+  onDisk(spaceId = ''): { bytes: number; files: number } {
+    return this.count('files', spaceId);
   }
 
   /** Bytes of uploads that are not committed. */
@@ -105,13 +105,13 @@ export class RunningInstallation {
     return this.count('staging').bytes;
   }
 
-  private count(tree: 'files' | 'staging'): { bytes: number; files: number } {
+  private count(tree: 'files' | 'staging', spaceId = ''): { bytes: number; files: number } {
     const total = { bytes: 0, files: 0 };
     const root = join(this.dataDir, 'storage');
     for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
       // <space's folder>/files/… and <space's folder>/staging/…, where the folder may have levels of its own.
       const path = join(entry.parentPath, entry.name);
-      if (!entry.isFile() || !`${path.slice(root.length)}/`.includes(`/${tree}/`)) continue;
+      if (!entry.isFile() || !`${path.slice(root.length)}/`.includes(`${spaceId}/${tree}/`)) continue;
       const size = statSync(path, { throwIfNoEntry: false })?.size;
       if (size === undefined || (tree === 'staging' && entry.name.endsWith('.json'))) continue;
       total.files += 1;

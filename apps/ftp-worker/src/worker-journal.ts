@@ -1,5 +1,5 @@
 import type { SessionGrant } from '@quayside/domain';
-import type { Journal, RemovalRecord, SessionFact, SessionFacts, UploadRecord } from '@quayside/ftp-engine';
+import type { Journal, MoveRecord, RemovalRecord, SessionFact, SessionFacts, UploadRecord } from '@quayside/ftp-engine';
 
 /** The engine's journal, with somebody told when a session is over. */
 export class WorkerJournal implements Journal {
@@ -18,6 +18,10 @@ export class WorkerJournal implements Journal {
 
   beginRemoval(...args: Parameters<Journal['beginRemoval']>): RemovalRecord {
     return this.journal.beginRemoval(...args);
+  }
+
+  beginMove(...args: Parameters<Journal['beginMove']>): MoveRecord {
+    return this.journal.beginMove(...args);
   }
 
   record(session: SessionFacts, grant: SessionGrant | null, fact: SessionFact): void {

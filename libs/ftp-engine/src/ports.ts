@@ -79,9 +79,30 @@ export interface QuotaLease {
   settled(): void;
 }
 
+/** What a rename takes from one space into another. */
+export interface MoveAsk {
+  readonly grant: SessionGrant;
+  readonly moveId: string;
+  readonly from: GrantMount;
+  /** Path in the backend of `from`, where a folder moves; null for a file. */
+  readonly folder: VirtualPath | null;
+  readonly to: GrantMount;
+  /** How the target space grows: what comes, less what it replaces. */
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** Room for one move. */
+export interface MoveLease {
+  /** The move did not happen. Never throws; once it did, the ledger entry of its id ends the lease. */
+  release(): Promise<void>;
+}
+
 /** Exact space accounting. `open` throws `quota.exceeded`, `quota.file-too-large`, `storage.full`, `database.unavailable`. */
 export interface QuotaGate {
   open(ask: QuotaAsk): Promise<QuotaLease>;
+  /** Before a rename takes something into another space. Throws `quota.exceeded`, `path.busy`, `database.unavailable`. */
+  openMove(ask: MoveAsk): Promise<MoveLease>;
   /** A kept partial was dropped: its reservation goes back. Never throws. */
   dropped(partialTransferId: string): Promise<void>;
   /** What is left for new bytes and files (AVBL, SITE QUOTA); null where there is no limit. */
@@ -207,6 +228,8 @@ export interface Journal {
   transferEnded(session: SessionFacts, grant: SessionGrant, facts: TransferFacts): Promise<void>;
   /** Before a file leaves the tree: DELE, or RNTO onto an existing file. Appended before the backend is asked. */
   beginRemoval(session: SessionFacts, grant: SessionGrant, removal: Removal): RemovalRecord;
+  /** Before RNTO takes something out of one mount and into another. Appended before the backend is asked. */
+  beginMove(session: SessionFacts, grant: SessionGrant, move: Move): MoveRecord;
   /** Any other fact; never throws, never waits. `grant` is null before login. */
   record(session: SessionFacts, grant: SessionGrant | null, fact: SessionFact): void;
 }
@@ -235,6 +258,28 @@ export interface Removal {
 export interface RemovalRecord {
   /** The file is detached (`removedBytes`), or, for RNTO, the name was free after all (null). Then the client may be told. */
   done(removedBytes: number | null): Promise<void>;
+  /** Nothing happened. */
+  cancelled(): void;
+}
+
+/** One end of a move. */
+export interface MoveEnd {
+  readonly mount: GrantMount;
+  /** Path in the mount's backend, and in the account's view. */
+  readonly backendPath: VirtualPath;
+  readonly path: VirtualPath;
+}
+
+export interface Move {
+  /** The `id` of `StorageBackend.moveInto`, and of the lease in the target space. */
+  readonly id: string;
+  readonly from: MoveEnd;
+  readonly to: MoveEnd;
+}
+
+export interface MoveRecord {
+  /** It happened: both ledgers change with its one event. Then the client may be told. */
+  done(moved: { readonly bytes: number; readonly files: number; readonly replacedBytes: number | null }): Promise<void>;
   /** Nothing happened. */
   cancelled(): void;
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { newId, parsePath, ROOT, type VirtualPath } from '@quayside/domain';
 import type { Entry, OpenWriteOptions, StorageBackend, StorageWriter, UploadTarget } from './storage-backend.js';
 
@@ -7,6 +7,8 @@ export interface BackendFixture {
   readonly backend: StorageBackend;
   /** Another backend on the same medium, as a new process would open it. */
   reopen(): StorageBackend;
+  /** An empty backend of the same kind that is another space. */
+  another(): StorageBackend;
   cleanUp(): Promise<void>;
 }
 
@@ -623,6 +625,109 @@ export function describeStorageBackend(name: string, make: () => Promise<Backend
         expect(await codeOf(backend.rename(ROOT, p('/x'), { replaceId: null }))).toBe('access.denied');
         expect(await codeOf(backend.rename(p('/a'), ROOT, { replaceId: newId() }))).toBe('access.denied');
         expect(await codeOf(backend.rename(p('/a'), p('/a/b'), { replaceId: null }))).toBe('path.name-refused');
+      });
+    });
+
+    describe('moves into another tree', () => {
+      const anywhere = { replace: false, admits: () => true };
+      const replacing = { replace: true, admits: () => true };
+
+      it('takes a file and a folder with all that is in it, and counts them', async () => {
+        const other = fixture.another();
+        await backend.makeDirectory(p('/a'));
+        await backend.makeDirectory(p('/a/b'));
+        await put('/a/one', 'one');
+        await put('/a/b/two', 'two!');
+        await put('/file', 'file');
+        const folder = await backend.moveInto(p('/a'), other, p('/in'), { id: newId(), ...anywhere });
+        expect(folder).toMatchObject({ bytes: 7, files: 2, replacedBytes: null });
+        await folder.finish();
+        const file = await backend.moveInto(p('/file'), other, p('/in/b/file'), { id: newId(), ...anywhere });
+        expect(file).toMatchObject({ bytes: 4, files: 1, replacedBytes: null });
+        await file.finish();
+        expect(await content('/in/b/two', other)).toBe('two!');
+        expect(await content('/in/b/file', other)).toBe('file');
+        expect(await entries('/')).toEqual([]);
+        expect(await other.measure({})).toEqual({ bytes: 11, files: 3 });
+        expect(await other.measure({ path: p('/in/b') })).toEqual({ bytes: 8, files: 2 });
+      });
+
+      it('goes from one root of a space to another', async () => {
+        const inner = backend.enter(p('/home'));
+        await put('/file', 'x');
+        await (await backend.moveInto(p('/file'), inner, p('/file'), { id: newId(), ...anywhere })).finish();
+        expect(await content('/home/file')).toBe('x');
+        inner.close();
+      });
+
+      it('replaces a file only when asked, and never a folder', async () => {
+        const other = fixture.another();
+        await put('/file', 'new');
+        await other.makeDirectory(p('/folder'));
+        const writer = await other.openWrite(target('/taken'), REPLACE);
+        await writer.write([Buffer.from('the old')]);
+        await writer.seal({ sync: false });
+        await writer.publish();
+        await writer.finish();
+        for (const [to, how] of [
+          ['/taken', anywhere],
+          ['/folder', replacing],
+        ] as const) {
+          expect(await codeOf(backend.moveInto(p('/file'), other, p(to), { id: newId(), ...how }))).toBe('path.exists');
+        }
+        await backend.makeDirectory(p('/dir'));
+        expect(await codeOf(backend.moveInto(p('/dir'), other, p('/taken'), { id: newId(), ...replacing }))).toBe(
+          'path.exists',
+        );
+        const moved = await backend.moveInto(p('/file'), other, p('/taken'), { id: newId(), ...replacing });
+        expect(moved).toMatchObject({ bytes: 3, files: 1, replacedBytes: 7 });
+        await moved.finish();
+        expect(await content('/taken', other)).toBe('new');
+        expect(await other.measure({})).toEqual({ bytes: 3, files: 1 });
+      });
+
+      it('leaves all as it was where there is no room, no folder or no such name', async () => {
+        const other = fixture.another();
+        await put('/file', 'hello');
+        const admits = jest.fn((_size: object, _replaced: number | null) => false);
+        const id = newId();
+        expect(await codeOf(backend.moveInto(p('/file'), other, p('/x'), { id, replace: false, admits }))).toBe(
+          'path.busy',
+        );
+        expect(admits).toHaveBeenCalledWith({ bytes: 5, files: 1 }, null);
+        for (const [from, to, code] of [
+          ['/file', '/none/x', 'path.not-found'],
+          ['/none', '/x', 'path.not-found'],
+          ['/', '/x', 'access.denied'],
+          ['/file', '/', 'access.denied'],
+        ] as const) {
+          expect(await codeOf(backend.moveInto(p(from), other, p(to), { id: newId(), ...anywhere }))).toBe(code);
+        }
+        expect(await content('/file')).toBe('hello');
+        expect(await entries('/', other)).toEqual([]);
+        expect(await backend.recoverMove(id, p('/file'))).toBeNull();
+      });
+
+      it('does not take a file that is being written in place', async () => {
+        const writer = await backend.openWrite(target('/file'), DIRECT);
+        await writer.write([Buffer.from('x')]);
+        expect(
+          await codeOf(backend.moveInto(p('/file'), fixture.another(), p('/x'), { id: newId(), ...anywhere })),
+        ).toBe('path.busy');
+        await writer.abandon({ keep: false });
+      });
+
+      it('is known after a crash until it is finished', async () => {
+        const other = fixture.another();
+        await put('/file', 'hello');
+        const id = newId();
+        expect(await backend.recoverMove(id, p('/file'))).toBeNull();
+        await backend.moveInto(p('/file'), other, p('/file'), { id, ...anywhere });
+        const recovered = await fixture.reopen().recoverMove(id, p('/file'));
+        expect(recovered).toMatchObject({ bytes: 5, files: 1, replacedBytes: null });
+        await recovered?.finish();
+        expect(await backend.recoverMove(id, p('/file'))).toBeNull();
+        expect(await content('/file', other)).toBe('hello');
       });
     });
 

@@ -128,6 +128,30 @@ export interface Detached {
   finish(): Promise<void>;
 }
 
+/** Bytes and files of a part of a tree; directories count nothing. */
+export interface TreeSize {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** How something goes from one tree into another. */
+export interface MoveOptions {
+  /** Names what is under way in staging. */
+  readonly id: string;
+  /** Whether a file may take the place of a file. Directories never replace anything (`path.exists`). */
+  readonly replace: boolean;
+  /** Whether the new tree has room: asked before the name is switched. Else nothing is moved (`path.busy`). */
+  readonly admits: (moved: TreeSize, replacedBytes: number | null) => boolean;
+}
+
+/** What a move did to the two trees. */
+export interface Moved extends TreeSize {
+  /** Bytes of the file that was replaced; null where the name was free. */
+  readonly replacedBytes: number | null;
+  /** After the move is journalled: drop the replaced content; until then `recoverMove` tells the same. Never throws. */
+  finish(): Promise<void>;
+}
+
 /** A staged partial that its account can resume. */
 export interface StagedPartial {
   readonly path: VirtualPath;
@@ -165,6 +189,11 @@ export interface StorageBackend {
    * id. Directories never replace anything (`path.exists`).
    */
   rename(from: VirtualPath, to: VirtualPath, options: { readonly replaceId: string | null }): Promise<Detached | null>;
+  /**
+   * Move a file or directory into the tree of another backend: all of it or nothing, and exactly counted. Throws
+   * `path.name-refused` where the two trees cannot exchange names.
+   */
+  moveInto(from: VirtualPath, target: StorageBackend, to: VirtualPath, options: MoveOptions): Promise<Moved>;
   /** Take a file out of the tree under an id of the caller's; its bytes are dropped by `finish`. */
   detach(path: VirtualPath, id: string): Promise<Detached>;
   makeDirectory(path: VirtualPath): Promise<void>;
@@ -184,8 +213,10 @@ export interface StorageBackend {
   recoverUpload(target: UploadTarget, token: string | null): Promise<Recovery>;
   /** What a detach under this id left when the process died; null where it had not happened or was finished. */
   recoverDetach(id: string): Promise<Detached | null>;
-  /** Bytes and files of the committed tree, counted (recount job). */
-  measure(options: { readonly signal?: AbortSignal }): Promise<{ readonly bytes: number; readonly files: number }>;
+  /** What became of `moveInto` with this id when the process died: null where nothing was moved, and nothing is then. */
+  recoverMove(id: string, from: VirtualPath): Promise<Moved | null>;
+  /** Bytes and files of the committed tree, or of what is at a path of it, counted. */
+  measure(options: { readonly path?: VirtualPath; readonly signal?: AbortSignal }): Promise<TreeSize>;
   /** Free bytes of the medium that an ordinary upload may use. */
   freeBytes(): Promise<number>;
 }

@@ -14,6 +14,10 @@ import type {
   LedgerDelta,
   Log,
   LoginAttempt,
+  Move,
+  MoveAsk,
+  MoveLease,
+  MoveRecord,
   QuotaAsk,
   QuotaGate,
   Remaining,
@@ -75,7 +79,15 @@ export type JournalEntry =
   | { readonly kind: 'transfer.ended'; readonly facts: TransferFacts }
   | { readonly kind: 'removal.began'; readonly path: string }
   | { readonly kind: 'removal.done'; readonly path: string; readonly bytes: number | null }
-  | { readonly kind: 'removal.cancelled'; readonly path: string };
+  | { readonly kind: 'removal.cancelled'; readonly path: string }
+  | { readonly kind: 'move.began'; readonly from: string; readonly to: string }
+  | {
+      readonly kind: 'move.done';
+      readonly bytes: number;
+      readonly files: number;
+      readonly replacedBytes: number | null;
+    }
+  | { readonly kind: 'move.cancelled' };
 
 /** Keeps what the engine records, in order. */
 export class RecordingJournal implements Journal {
@@ -116,6 +128,19 @@ export class RecordingJournal implements Journal {
       },
       cancelled: () => {
         this.entries.push({ kind: 'removal.cancelled', path });
+      },
+    };
+  }
+
+  beginMove(_session: SessionFacts, _grant: SessionGrant, { from, to }: Move): MoveRecord {
+    this.#refuseWhenFull();
+    this.entries.push({ kind: 'move.began', from: from.path, to: to.path });
+    return {
+      done: async ({ bytes, files, replacedBytes }) => {
+        this.entries.push({ kind: 'move.done', bytes, files, replacedBytes });
+      },
+      cancelled: () => {
+        this.entries.push({ kind: 'move.cancelled' });
       },
     };
   }
@@ -172,6 +197,20 @@ export class FakeQuota implements QuotaGate {
 
   async dropped(partialTransferId: string): Promise<void> {
     this.droppedPartials.push(partialTransferId);
+  }
+
+  /** Moves that were asked for; refused where they grow the target beyond `growthLimit`. */
+  readonly moves: MoveAsk[] = [];
+  releasedMoves = 0;
+
+  async openMove(ask: MoveAsk): Promise<MoveLease> {
+    this.moves.push(ask);
+    if (!this.#hasRoom(ask.bytes, 0)) throw new DomainError('quota.exceeded');
+    return {
+      release: async () => {
+        this.releasedMoves++;
+      },
+    };
   }
 
   async open(ask: QuotaAsk) {

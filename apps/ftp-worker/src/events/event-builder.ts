@@ -97,3 +97,32 @@ export function ledgerEntry(
     transferId,
   };
 }
+
+/** How a move changes the ledgers of the two spaces, which may be one. */
+export function moveDeltas(
+  from: { readonly spaceId: string },
+  to: { readonly spaceId: string },
+  {
+    bytes,
+    files,
+    replacedBytes,
+  }: { readonly bytes: number; readonly files: number; readonly replacedBytes: number | null },
+): LedgerDelta[] {
+  const replaced = { bytes: replacedBytes ?? 0, files: replacedBytes === null ? 0 : 1 };
+  if (from.spaceId === to.spaceId) {
+    return replacedBytes === null ? [] : [{ spaceId: to.spaceId, bytes: 0 - replaced.bytes, files: -1 }];
+  }
+  return [
+    { spaceId: from.spaceId, bytes: 0 - bytes, files: 0 - files },
+    { spaceId: to.spaceId, bytes: bytes - replaced.bytes, files: files - replaced.files },
+  ];
+}
+
+/** The ledger's side of a move; its lease is that of the space that it goes into. */
+export function moveEntries(
+  event: Parameters<typeof ledgerEntry>[0],
+  deltas: readonly LedgerDelta[],
+  move: { readonly id: string; readonly to: { readonly spaceId: string } },
+): SpoolLedgerEntry[] {
+  return deltas.map((delta) => ledgerEntry(event, delta, delta.spaceId === move.to.spaceId ? move.id : null));
+}

@@ -5,7 +5,7 @@ import type { Log } from '@quayside/ftp-engine';
 import { OpenOperations, type OpenOperation } from './open-operations.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SpoolLock } from './spool-lock.js';
-import { decodeRecord, encodeRecord, type SpoolRecord } from './spool-record.js';
+import { decodeRecord, encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
 import {
   linesOf,
   listSegments,
@@ -130,7 +130,7 @@ export class EventSpool {
   }
 
   /** Record the begin of an operation, written when it returns. Throws `journal.full`. */
-  begin(record: Extract<SpoolRecord, { k: 'upload' | 'removal' }>): void {
+  begin(record: SpoolBegin): void {
     if (this.full) throw new DomainError('journal.full');
     let failure: unknown;
     this.enqueue({

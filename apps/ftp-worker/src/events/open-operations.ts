@@ -17,6 +17,7 @@ export class OpenOperations {
     switch (record.k) {
       case 'upload':
       case 'removal':
+      case 'move':
         this.open.set(record.id, { begin: record, intent: null, segment });
         break;
       case 'intent': {

@@ -3,6 +3,8 @@ import type { Envelope } from '@quayside/events';
 import type {
   Journal,
   LedgerDelta,
+  Move,
+  MoveRecord,
   Removal,
   RemovalRecord,
   SessionFact,
@@ -11,7 +13,15 @@ import type {
   UploadBegin,
   UploadRecord,
 } from '@quayside/ftp-engine';
-import { anEvent, ledgerEntry, sessionData, transferEvent, type EventSource } from './event-builder.js';
+import {
+  anEvent,
+  ledgerEntry,
+  moveDeltas,
+  moveEntries,
+  sessionData,
+  transferEvent,
+  type EventSource,
+} from './event-builder.js';
 import { LoginRefused } from '../auth/login-refused.js';
 import type { EventSpool } from './event-spool.js';
 import type { SpoolLedgerEntry, SpoolPlace } from './spool-record.js';
@@ -113,6 +123,35 @@ export class SpoolJournal implements Journal {
       },
       // Where even this cannot be written, recovery finds nothing detached and closes the record.
       cancelled: () => void cancel().catch(() => undefined),
+    };
+  }
+
+  beginMove(session: SessionFacts, grant: SessionGrant, move: Move): MoveRecord {
+    const { id } = move;
+    const [from, to] = [move.from.mount, move.to.mount];
+    const build = (deltas: LedgerDelta[], eventId?: string): Envelope =>
+      anEvent(
+        this.source,
+        'file.renamed',
+        { ...sessionData(session), account: grant.username, from: move.from.path, to: move.to.path, deltas },
+        { session, grant, atMs: this.nowMs(), id: eventId },
+      );
+    const event = build([]);
+    this.spool.begin({
+      k: 'move',
+      id,
+      place: placeOf(from, move.from.backendPath),
+      to: placeOf(to, move.to.backendPath),
+      accountId: grant.accountId,
+      event,
+    });
+    return {
+      done: (moved) => {
+        const deltas = moveDeltas(from, to, moved);
+        const done = build(deltas, event.id);
+        return this.spool.append({ k: 'end', id, event: done, ledger: moveEntries(done, deltas, { id, to }) });
+      },
+      cancelled: () => void this.spool.append({ k: 'end', id, event: null, ledger: [] }).catch(() => undefined),
     };
   }
 

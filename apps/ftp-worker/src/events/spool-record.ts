@@ -44,6 +44,16 @@ export type SpoolBegin =
       readonly accountId: string;
       /** The event of the deletion, without its bytes. */
       readonly event: Envelope;
+    }
+  | {
+      readonly k: 'move';
+      /** The id of the move in the storage, and of its lease. */
+      readonly id: string;
+      readonly place: SpoolPlace;
+      readonly to: SpoolPlace;
+      readonly accountId: string;
+      /** The event of the rename, without its deltas. */
+      readonly event: Envelope;
     };
 
 export type SpoolRecord =

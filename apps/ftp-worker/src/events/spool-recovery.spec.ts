@@ -28,6 +28,7 @@ const mount = {
   subpath: parsePath('/'),
   backend: { kind: 'local', root: 'r' },
 } as unknown as GrantMount;
+const archive = { ...mount, mountId: newId(), spaceId: newId() };
 const grant = { tenantId: newId(), accountId: newId(), username: 'bob' } as SessionGrant;
 
 /** What a client does, and how far its upload gets by itself. */
@@ -39,7 +40,9 @@ type Operation =
       readonly mode: 'staged' | 'direct';
       readonly fate: 'commit' | 'keep' | 'drop';
     }
-  | { readonly kind: 'delete'; readonly file: string };
+  | { readonly kind: 'delete'; readonly file: string }
+  /** Into the other space. */
+  | { readonly kind: 'move'; readonly file: string; readonly to: string };
 
 /** Whether the step was a record, so that a crash may have torn it. */
 type Step = 'record' | 'effect';
@@ -53,6 +56,7 @@ class World {
 
   constructor(
     readonly backend: StorageBackend,
+    readonly archive: StorageBackend,
     readonly folder: string,
   ) {
     this.spool = new EventSpool({ folder, log, segmentBytes: 4_000, spareBytes: 1 });
@@ -61,11 +65,16 @@ class World {
 
   async *run(operations: readonly Operation[]): AsyncGenerator<Step> {
     for (const operation of operations) {
-      for await (const step of operation.kind === 'upload' ? this.upload(operation) : this.remove(operation.file)) {
+      for await (const step of this.perform(operation)) {
         this.steps++;
         yield step;
       }
     }
+  }
+
+  private perform(operation: Operation): AsyncGenerator<Step> {
+    if (operation.kind === 'upload') return this.upload(operation);
+    return operation.kind === 'delete' ? this.remove(operation.file) : this.move(operation.file, operation.to);
   }
 
   private async *upload(operation: Extract<Operation, { kind: 'upload' }>): AsyncGenerator<Step> {
@@ -134,6 +143,25 @@ class World {
     yield 'effect';
   }
 
+  private async *move(file: string, target: string): AsyncGenerator<Step> {
+    const [path, to] = [parsePath(file), parsePath(target)];
+    const id = newId();
+    const record = this.journal.beginMove(session, grant, {
+      id,
+      from: { mount, backendPath: path, path },
+      to: { mount: archive, backendPath: to, path: to },
+    });
+    yield 'record';
+    const options = { id, replace: true, admits: () => true };
+    const moved = await this.backend.moveInto(path, this.archive, to, options).catch(() => null);
+    yield 'effect';
+    if (moved === null) record.cancelled();
+    else await record.done(moved);
+    yield 'record';
+    await moved?.finish();
+    yield 'effect';
+  }
+
   private async *remove(file: string): AsyncGenerator<Step> {
     const path = parsePath(file);
     const id = newId();
@@ -178,13 +206,14 @@ function applyOnce(all: readonly Drained[]) {
     for (const event of drained.events) if (!events.has(event.id)) events.set(event.id, event);
     for (const entry of drained.ledger) ledger.set(`${entry.eventId}/${entry.spaceId}`, entry);
   }
-  let bytes = 0;
-  let files = 0;
-  for (const entry of ledger.values()) {
-    bytes += entry.bytes;
-    files += entry.files;
-  }
-  return { events: [...events.values()], bytes, files };
+  const usedIn = (spaceId: string) => {
+    const own = [...ledger.values()].filter((entry) => entry.spaceId === spaceId);
+    return {
+      bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
+      files: own.reduce((sum, { files }) => sum + files, 0),
+    };
+  };
+  return { events: [...events.values()], usedIn };
 }
 
 async function recover(world: World, folder: string): Promise<Drained> {
@@ -203,13 +232,14 @@ async function recover(world: World, folder: string): Promise<Drained> {
 }
 
 async function check(world: World, all: readonly Drained[], tornBegins = 0): Promise<void> {
-  const { events, bytes, files } = applyOnce(all);
+  const { events, usedIn } = applyOnce(all);
   for (const event of events) expect(parseEvent(event)).toMatchObject({ known: true });
   const finals = events.filter((event) => event.type.startsWith('transfer.'));
   expect(finals.map((event) => String(event.data['transferId'])).toSorted()).toEqual(
     world.uploads.slice(0, world.uploads.length - tornBegins).toSorted(),
   );
-  expect({ bytes, files }).toEqual(await world.backend.measure({}));
+  expect(usedIn(mount.spaceId)).toEqual(await world.backend.measure({}));
+  expect(usedIn(archive.spaceId)).toEqual(await world.archive.measure({}));
 }
 
 const away = () => Promise.reject(new Error('not mounted'));
@@ -232,9 +262,11 @@ describe.each([
 
   function aWorld(): World {
     const folder = join(root, String(++count));
-    const backend = kind() === 'folder' ? LocalBackend.open({ folder: join(folder, 'space') }) : new MemoryBackend();
-    backends.push(backend);
-    return new World(backend, join(folder, 'spool'));
+    const open = (name: string): StorageBackend =>
+      kind() === 'folder' ? LocalBackend.open({ folder: join(folder, name) }) : new MemoryBackend();
+    const [backend, archived] = [open('space'), open('archive')];
+    backends.push(backend, archived);
+    return new World(backend, archived, join(folder, 'spool'));
   }
 
   /** The spool as the kernel has it when the process dies; the last record torn by `tear` bytes. */
@@ -280,13 +312,18 @@ describe.each([
       { kind: 'upload', file: '/a', bytes: 70, mode: 'staged', fate: 'commit' },
       { kind: 'upload', file: '/a', bytes: 30, mode: 'staged', fate: 'keep' },
       { kind: 'upload', file: '/b', bytes: 30, mode: 'staged', fate: 'drop' },
+      { kind: 'upload', file: '/c', bytes: 40, mode: 'staged', fate: 'commit' },
+      { kind: 'move', file: '/a', to: '/kept' },
+      { kind: 'move', file: '/c', to: '/kept' },
+      { kind: 'move', file: '/none', to: '/x' },
+      { kind: 'upload', file: '/a', bytes: 20, mode: 'staged', fate: 'commit' },
       { kind: 'delete', file: '/a' },
       { kind: 'delete', file: '/none' },
     ];
     let stop = 0;
     while (!(await crashAfter(operations, stop, 0))) stop++;
     expect(stop).toBeGreaterThan(20);
-  });
+  }, 60_000);
 
   it('does so with the last record torn at any byte, for any sequence', async () => {
     const file = fc.constantFrom('/a', '/b');
@@ -299,6 +336,7 @@ describe.each([
         fate: fc.constantFrom('commit' as const, 'commit' as const, 'keep' as const, 'drop' as const),
       }),
       fc.record({ kind: fc.constant('delete' as const), file }),
+      fc.record({ kind: fc.constant('move' as const), file, to: file }),
     );
     const checked = fc.assert(
       fc.asyncProperty(

@@ -1,6 +1,6 @@
 import type { Log } from '@quayside/ftp-engine';
 import type { StorageBackend } from '@quayside/storage';
-import { ledgerEntry } from './event-builder.js';
+import { ledgerEntry, moveDeltas, moveEntries } from './event-builder.js';
 import type { EventSpool } from './event-spool.js';
 import type { OpenOperation } from './open-operations.js';
 import type { SpoolPlace } from './spool-record.js';
@@ -9,13 +9,13 @@ export interface SpoolRecoveryOptions {
   readonly spool: EventSpool;
   /** The backend of a mount, rooted at its subpath. */
   readonly backendFor: (place: SpoolPlace) => StorageBackend | Promise<StorageBackend>;
-  /** An upload failed with its worker: its lease shrinks to what is kept (0: it goes). Called again after a crash. */
+  /** An upload or move failed with its worker: its lease shrinks to what is kept (0: it goes). Called again after a crash. */
   readonly leaseReleased: (lease: LostLease) => Promise<void>;
   readonly log: Log;
   readonly nowMs?: () => number;
 }
 
-/** The lease of an upload whose worker died. */
+/** The lease of an upload, or of a move, whose worker died. */
 export interface LostLease {
   readonly transferId: string;
   readonly keptBytes: number;
@@ -28,6 +28,7 @@ export interface SpoolRecoveryResult {
   readonly completed: number;
   readonly failed: number;
   readonly removed: number;
+  readonly moved: number;
   readonly cancelled: number;
   /** Still open, because the storage could not say; run the recovery again. */
   readonly unresolved: number;
@@ -37,11 +38,11 @@ type Outcome = Exclude<keyof SpoolRecoveryResult, 'unresolved'>;
 
 /**
  * Ends what a dead worker left open: each upload becomes its one `transfer.completed` with the exact delta or one
- * `transfer.failed`, each removal its `file.deleted` or nothing. Event ids were fixed at the begin, so running it again
+ * `transfer.failed`, each removal its `file.deleted` or nothing, each move its `file.renamed` or nothing. Event ids were fixed at the begin, so running it again
  * after another crash makes no second event.
  */
 export async function recoverSpool(options: SpoolRecoveryOptions): Promise<SpoolRecoveryResult> {
-  const result = { completed: 0, failed: 0, removed: 0, cancelled: 0, unresolved: 0 };
+  const result = { completed: 0, failed: 0, removed: 0, moved: 0, cancelled: 0, unresolved: 0 };
   for (const operation of options.spool.unfinished()) {
     try {
       result[await recoverOperation(options, operation)]++;
@@ -58,9 +59,9 @@ export async function recoverSpool(options: SpoolRecoveryOptions): Promise<Spool
 
 async function recoverOperation(options: SpoolRecoveryOptions, operation: OpenOperation): Promise<Outcome> {
   const backend = await options.backendFor(operation.begin.place);
-  return operation.begin.k === 'upload'
-    ? recoverUpload(options, operation, backend)
-    : recoverRemoval(options, operation, backend);
+  const { begin } = operation;
+  if (begin.k === 'upload') return recoverUpload(options, operation, backend);
+  return begin.k === 'move' ? recoverMove(options, begin, backend) : recoverRemoval(options, operation, backend);
 }
 
 async function recoverUpload(
@@ -115,4 +116,22 @@ async function recoverRemoval(
   await spool.append({ k: 'end', id: begin.id, event, ledger: [ledgerEntry(event, delta, null)] }, { sync: true });
   await detached.finish();
   return 'removed';
+}
+
+async function recoverMove(
+  { spool, leaseReleased }: SpoolRecoveryOptions,
+  { id, place, to, accountId, event: begun }: Extract<OpenOperation['begin'], { k: 'move' }>,
+  backend: StorageBackend,
+): Promise<Outcome> {
+  const moved = await backend.recoverMove(id, place.path);
+  if (moved === null) {
+    await leaseReleased({ transferId: id, keptBytes: 0, tenantId: begun.tenantId, accountId, place: to });
+    await spool.append({ k: 'end', id, event: null, ledger: [] }, { sync: true });
+    return 'cancelled';
+  }
+  const deltas = moveDeltas(place, to, moved);
+  const event = { ...begun, data: { ...begun.data, deltas } };
+  await spool.append({ k: 'end', id, event, ledger: moveEntries(event, deltas, { id, to }) }, { sync: true });
+  await moved.finish();
+  return 'moved';
 }

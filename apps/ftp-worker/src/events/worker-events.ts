@@ -88,7 +88,7 @@ export class WorkerEvents {
   private async recover(): Promise<void> {
     const { log } = this.parts;
     const result = await this.recoverSpool(this.spool);
-    if (result.completed + result.failed + result.removed > 0)
+    if (result.completed + result.failed + result.removed + result.moved > 0)
       log.info('recovered what a dead worker left', { ...result });
     if (result.unresolved === 0) return;
     this.retry = setTimeout(() => void this.recover(), RECOVER_AGAIN_MS);

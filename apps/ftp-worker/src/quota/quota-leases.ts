@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QuotaLedgerRepository, QuotaState } from '@quayside/database';
-import { DomainError, RetryBreaker, type GrantMount, type SessionGrant } from '@quayside/domain';
-import type { Log, QuotaAsk, QuotaGate, QuotaLease, Remaining } from '@quayside/ftp-engine';
+import { DomainError, RetryBreaker, ROOT, type GrantMount, type SessionGrant } from '@quayside/domain';
+import type { Log, MoveAsk, MoveLease, QuotaAsk, QuotaGate, QuotaLease, Remaining } from '@quayside/ftp-engine';
 import { Later } from './later.js';
 import { UploadLease } from './upload-lease.js';
 
 /** The part of the ledger that leases need; QuotaLedgerRepository has it. */
-export type LeaseLedger = Pick<QuotaLedgerRepository, 'reserve' | 'release' | 'state' | 'remaining'>;
+export type LeaseLedger = Pick<QuotaLedgerRepository, 'reserve' | 'reserveMove' | 'release' | 'state' | 'remaining'>;
 
 export interface QuotaLeasesOptions {
   readonly ledger: LeaseLedger;
@@ -62,6 +62,34 @@ export class QuotaLeases implements QuotaGate {
     this.running.add(lease);
     await lease.begin();
     return lease;
+  }
+
+  async openMove(ask: MoveAsk): Promise<MoveLease> {
+    const { grant, moveId, from, to, folder } = ask;
+    const reserve = () =>
+      this.ledger.reserveMove(grant.tenantId, to.spaceId, {
+        leaseId: moveId,
+        accountId: grant.accountId,
+        workerId: this.workerId,
+        fromSpaceId: from.spaceId,
+        folder: folder === null || from.subpath === ROOT ? folder : from.subpath + folder,
+        bytes: ask.bytes,
+        files: ask.files,
+        ttlMs: this.leaseTtlMs,
+      });
+    let verdict = await reserve();
+    if (verdict === 'refused') {
+      // What was deleted a moment ago is on its way to the ledger.
+      await this.settle();
+      verdict = await reserve();
+    }
+    if (verdict === 'mounted') throw new DomainError('path.busy', { detail: 'The folder is mounted elsewhere' });
+    if (verdict === 'refused') throw new DomainError('quota.exceeded');
+    return {
+      release: async () => {
+        await this.later.call(moveId, () => this.ledger.release(moveId));
+      },
+    };
   }
 
   async remaining(grant: SessionGrant, mount: GrantMount): Promise<Remaining> {

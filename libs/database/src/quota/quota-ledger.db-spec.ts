@@ -69,8 +69,10 @@ function change(bytes: number, transferId: string | null = null, space = spaceId
 async function expectBalanced(): Promise<void> {
   const { rows } = await test.database.pool.query(
     `SELECT q.id FROM quota_ledger q WHERE tenant_id = $1 AND (
-       bytes_reserved <> (SELECT coalesce(sum(l.bytes), 0) FROM quota_lease l WHERE q.id IN (l.space_id, l.tenant_id))
-       OR files_reserved <> (SELECT coalesce(sum(l.files), 0) FROM quota_lease l WHERE q.id IN (l.space_id, l.tenant_id))
+       bytes_reserved <> (SELECT coalesce(sum(l.bytes), 0) FROM quota_lease l
+         WHERE q.id = l.space_id OR (q.id = l.tenant_id AND l.kind <> 'move'))
+       OR files_reserved <> (SELECT coalesce(sum(l.files), 0) FROM quota_lease l
+         WHERE q.id = l.space_id OR (q.id = l.tenant_id AND l.kind <> 'move'))
        OR bytes_used <> (SELECT coalesce(sum(e.bytes), 0) FROM ledger_entry e WHERE q.id IN (e.space_id, e.tenant_id))
        OR bytes_used + bytes_reserved > bytes_limit)`,
     [tenantId],
@@ -352,5 +354,82 @@ describe('leases that nobody renews', () => {
     await quota.expireWorker(workerId, [answered]);
     expect(await quota.sweep()).toEqual([lost]);
     await expectBalanced();
+  });
+});
+
+describe('moves between two spaces', () => {
+  let target: string;
+
+  beforeEach(async () => {
+    await test.database.pool.query('UPDATE quota_ledger SET bytes_limit = $2 WHERE id = $1', [tenantId, 10 * MIB]);
+    target = await aSpace(4 * MIB, 2);
+    await quota.apply([change(9 * MIB, null, spaceId, 3)]);
+  });
+
+  function move(bytes: number, files: number, ask: { leaseId?: string; folder?: string } = {}) {
+    return quota.reserveMove(tenantId, target, {
+      leaseId: ask.leaseId ?? newId(),
+      accountId,
+      workerId,
+      fromSpaceId: spaceId,
+      folder: ask.folder ?? null,
+      bytes,
+      files,
+      ttlMs: TTL_MS,
+    });
+  }
+
+  it('need room in the target space only, to the last byte and file', async () => {
+    expect(await move(4 * MIB + 1, 1)).toBe('refused');
+    expect(await move(1, 3)).toBe('refused');
+    const leaseId = newId();
+    expect(await move(4 * MIB, 2, { leaseId })).toBe('granted');
+    expect(await move(1, 0)).toBe('refused');
+    await expectBalanced();
+    const eventId = newId();
+    await quota.apply([
+      { eventId, tenantId, spaceId, bytes: -4 * MIB, files: -2, transferId: null },
+      { eventId, tenantId, spaceId: target, bytes: 4 * MIB, files: 2, transferId: leaseId },
+    ]);
+    await expectBalanced();
+    const { space, tenant } = await quota.state(tenantId, target);
+    expect([space.bytesUsed, space.bytesReserved, tenant.bytesUsed, tenant.bytesReserved]).toEqual([
+      4 * MIB,
+      0,
+      9 * MIB,
+      0,
+    ]);
+  });
+
+  it('may shrink a space that is over its limit', async () => {
+    await test.database.pool.query('UPDATE quota_ledger SET bytes_limit = 0, files_limit = 0 WHERE id = $1', [target]);
+    expect(await move(-1, 0)).toBe('granted');
+    expect(await move(1, 0)).toBe('refused');
+  });
+
+  it('give their room back when they fail, and when their worker dies', async () => {
+    const leaseId = newId();
+    await move(MIB, 1, { leaseId });
+    await quota.release(leaseId);
+    await expectBalanced();
+    await move(MIB, 1);
+    await quota.expireWorker(workerId);
+    expect(await quota.sweep()).toHaveLength(1);
+    await expectBalanced();
+    expect((await quota.state(tenantId, target)).space.bytesReserved).toBe(0);
+  });
+
+  it('are refused for a folder in which a mount has its root', async () => {
+    const { rows } = await test.database.pool.query<{ n: string }>(
+      `WITH t AS (INSERT INTO tenant (id, slug, name, updated_at) VALUES ($1, $2, 'x', now()) RETURNING id),
+         s AS (INSERT INTO space (id, tenant_id, name, root, updated_at) SELECT $3, id, 's', $2, now() FROM t RETURNING id, tenant_id),
+         a AS (INSERT INTO account (id, tenant_id, username, updated_at) SELECT $4, tenant_id, 'u', now() FROM s RETURNING id)
+       INSERT INTO mount (id, tenant_id, account_id, space_id, path, subpath, permissions)
+         SELECT $5, s.tenant_id, a.id, s.id, '/web', '/sites/web', '{list}' FROM s, a RETURNING 1 AS n`,
+      [tenantId, tenantId.slice(0, 8), spaceId, accountId, newId()],
+    );
+    expect(rows).toHaveLength(1);
+    for (const folder of ['/sites', '/sites/web']) expect(await move(1, 1, { folder })).toBe('mounted');
+    for (const folder of ['/site', '/sites/web/deeper']) expect(await move(0, 0, { folder })).toBe('granted');
   });
 });

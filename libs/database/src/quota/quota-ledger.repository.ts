@@ -20,6 +20,20 @@ export interface QuotaReservation {
   readonly takesLeaseId?: string | null;
 }
 
+/** What a rename takes from one space of a tenant into another. */
+export interface MoveReservation {
+  readonly leaseId: string;
+  readonly accountId: string;
+  readonly workerId: string;
+  readonly fromSpaceId: string;
+  /** Path in that space, for folders; null for files. */
+  readonly folder: string | null;
+  /** Growth of the target space: what comes, less what it replaces. */
+  readonly bytes: number;
+  readonly files: number;
+  readonly ttlMs: number;
+}
+
 /**
  * `granted`: the lease covers `bytes` in total. `wait`: running uploads hold what is missing and may give it back; the
  * lease keeps what it has, ask again soon. `refused`: it does not fit, or only at the cost of an older upload.
@@ -55,16 +69,20 @@ const RESERVE: Statement = {
   name: 'quota_reserve',
   text: 'SELECT verdict, bytes, files FROM quota_reserve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
 };
+const RESERVE_MOVE: Statement = {
+  name: 'quota_reserve_move',
+  text: 'SELECT quota_reserve_move($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS verdict',
+};
 const RELEASE: Statement = { name: 'quota_release', text: 'SELECT quota_release($1, $2, $3, $4) AS kept' };
 const APPLY: Statement = { name: 'quota_apply', text: 'SELECT quota_apply($1, $2, $3, $4, $5, $6) AS applied' };
 const RENEW: Statement = {
   name: 'quota_renew',
-  text: `UPDATE quota_lease SET expires_at = now() + $2 * interval '1 millisecond' WHERE worker_id = $1 AND kind = 'upload'`,
+  text: `UPDATE quota_lease SET expires_at = now() + $2 * interval '1 millisecond' WHERE worker_id = $1 AND kind IN ('upload', 'move')`,
 };
 const EXPIRE: Statement = {
   name: 'quota_expire_worker',
   text: `UPDATE quota_lease SET expires_at = now() - interval '1 second'
-         WHERE worker_id = $1 AND kind = 'upload' AND NOT (id = ANY ($2::uuid[]))`,
+         WHERE worker_id = $1 AND kind IN ('upload', 'move') AND NOT (id = ANY ($2::uuid[]))`,
 };
 const SWEEP: Statement = { name: 'quota_sweep', text: 'SELECT id FROM quota_sweep($1) AS id' };
 const PARTIALS: Statement = {
@@ -109,6 +127,32 @@ export class QuotaLedgerRepository {
     const { verdict, bytes, files } = row!;
     if (verdict === 'missing') throw new DomainError('space.not-found');
     return { verdict, bytes, files };
+  }
+
+  /**
+   * Reserve in the target space what a move brings; the tenant's ledger holds it already. `mounted`: somebody's mount has
+   * its root in the folder. The lease ends like an upload's: with the entry of its id, by `release`, or with its worker.
+   */
+  async reserveMove(
+    tenantId: string,
+    spaceId: string,
+    move: MoveReservation,
+  ): Promise<'granted' | 'refused' | 'mounted'> {
+    const [row] = await this.database.rows<{ verdict: 'granted' | 'refused' | 'mounted' | 'missing' }>(RESERVE_MOVE, [
+      move.leaseId,
+      tenantId,
+      move.fromSpaceId,
+      move.folder,
+      spaceId,
+      move.accountId,
+      move.workerId,
+      move.bytes,
+      move.files,
+      move.ttlMs,
+    ]);
+    const { verdict } = row!;
+    if (verdict === 'missing') throw new DomainError('space.not-found');
+    return verdict;
   }
 
   /**

@@ -11,7 +11,13 @@ export const rnto = defineCommand({
   description: 'Rename what RNFR named',
   rfc: 'RFC 959 §4.1.3',
   flags: { arg: 'required' },
-  replyCodes: { 'path.exists': 553, 'access.denied': 553, 'path.not-regular': 553, 'path.is-directory': 553 },
+  replyCodes: {
+    'path.exists': 553,
+    'access.denied': 553,
+    'path.not-regular': 553,
+    'path.is-directory': 553,
+    'quota.exceeded': 553,
+  },
   handler: async ({ session, arg, verb }) => {
     const from = session.renameFrom;
     session.renameFrom = null;

@@ -70,12 +70,75 @@ describe('mounts', () => {
     await client.expect('STOR /home', 550);
   });
 
-  it('refuse a rename from one to another with 553, and nothing moves', async () => {
+  it('exchange files and folders by rename; both ledgers change with one record', async () => {
+    const client = await start({ mounts });
+    await client.expect('MKD /home/dir', 257);
+    await put(client, '/home/dir/a', 'hello');
+    await put(client, '/home/b', 'x');
+    await put(client, '/shared/docs/taken', 'the old');
+    for (const [from, to] of [
+      ['/home/dir', '/shared/docs/moved'],
+      ['/home/b', '/shared/docs/taken'],
+    ]) {
+      await client.expect(`RNFR ${from}`, 350);
+      await client.expect(`RNTO ${to}`, 250);
+    }
+    expect((await client.expect('SIZE /shared/docs/moved/a', 213)).text).toContain('5');
+    expect((await client.expect('SIZE /shared/docs/taken', 213)).text).toContain('1');
+    expect(await listing(client, 'NLST /home')).toBe('');
+    expect(fixture.ports.quota.moves.map(({ bytes, files, folder }) => [bytes, files, folder])).toEqual([
+      [5, 1, '/dir'],
+      [-6, 0, null],
+    ]);
+    expect(fixture.ports.journal.of('move.done')).toMatchObject([
+      { bytes: 5, files: 1, replacedBytes: null },
+      { bytes: 1, files: 1, replacedBytes: 7 },
+    ]);
+  });
+
+  it('of one space ask for no quota when something goes from one to the other', async () => {
+    const pair = [docs, { ...home, spaceId: docs.spaceId }];
+    const client = await start({ mounts: pair });
+    await put(client, '/home/a', 'x');
+    await client.expect('RNFR /home/a', 350);
+    await client.expect('RNTO /shared/docs/b', 250);
+    expect(fixture.ports.quota.moves).toEqual([]);
+    expect(fixture.ports.journal.of('move.done')).toHaveLength(1);
+  });
+
+  it('refuse a rename over the quota of the target with 553, and nothing moves', async () => {
+    const client = await start({ mounts });
+    await put(client, '/home/a', 'x');
+    fixture.ports.quota.growthLimit = 0;
+    await client.expect('RNFR /home/a', 350);
+    expect((await client.expect('RNTO /shared/docs/a', 553)).text).toContain('Quota exceeded');
+    await client.expect('SIZE /home/a', 213);
+    await client.expect('SIZE /shared/docs/a', 550);
+  });
+
+  it('give the reservation back where the move fails', async () => {
     const client = await start({ mounts });
     await put(client, '/home/a', 'x');
     await client.expect('RNFR /home/a', 350);
-    await client.expect('RNTO /shared/docs/a', 553);
+    await client.expect('RNTO /shared/docs/none/a', 550);
+    expect(fixture.ports.quota.releasedMoves).toBe(1);
+    expect(fixture.ports.journal.of('move.cancelled')).toHaveLength(1);
     await client.expect('SIZE /home/a', 213);
+  });
+
+  it('need the rights at both ends to take something over', async () => {
+    const readOnly = { ...docs, permissions: maskOf(['list', 'download']) };
+    for (const [pair, from, to] of [
+      [[readOnly, home], '/home/a', '/shared/docs/a'],
+      [[docs, { ...home, permissions: maskOf(['list', 'download', 'upload']) }], '/home/a', '/shared/docs/a'],
+    ] as const) {
+      const client = await start({ mounts: pair });
+      await fixture.ports.backendOf(pair[1]).makeDirectory(path('/a'));
+      const first = await client.command(`RNFR ${from}`);
+      expect(first.code === 350 ? (await client.command(`RNTO ${to}`)).code : first.code).toBeGreaterThanOrEqual(550);
+      await fixture.stop();
+    }
+    await start({ mounts });
   });
 
   it('inside the tree of another hide what that has at the name', async () => {

@@ -261,12 +261,54 @@ export class AccountFileSystem {
     const directory = moved.kind === 'directory';
     this.require({ operation: 'rename', path: from, newPath: to, directory, replaces: replaced !== null }, verb);
     if (replaced !== null && (directory || replaced.kind === 'directory')) throw new DomainError('path.exists');
-    if (source.mount.mountId !== target.mount.mountId) {
-      throw new DomainError('path.name-refused', { detail: 'Files cannot be moved between these folders' });
-    }
+    if (source.mount.mountId !== target.mount.mountId) return this.#move(source, target, directory, replaced);
     if (replaced !== null) await this.#renameOnto(source, target);
     else if (from !== to) await backend.rename(source.backendPath, target.backendPath, { replaceId: null });
     this.#record({ type: 'file.renamed', from, to, deltas: [] });
+  }
+
+  /** RNTO into another mount: the bytes go from ledger to ledger with the name, or nothing does (SEMANTICS §1). */
+  async #move(source: Place, target: Place, directory: boolean, replaced: Entry | null): Promise<void> {
+    const { journal, quota } = this.session.engine.ports;
+    const [backend, other] = [this.#backend(source), this.#backend(target)];
+    const id = newId();
+    const coming = await backend.measure({ path: source.backendPath });
+    const growth = {
+      bytes: coming.bytes - (replaced?.size ?? 0),
+      files: coming.files - (replaced === null ? 0 : 1),
+    };
+    const [from, to] = [source.mount, target.mount];
+    const lease =
+      from.spaceId === to.spaceId
+        ? null
+        : await quota.openMove({
+            grant: this.#grant,
+            moveId: id,
+            from,
+            folder: directory ? source.backendPath : null,
+            to,
+            ...growth,
+          });
+    let record;
+    let moved;
+    try {
+      record = journal.beginMove(this.session.facts(), this.#grant, { id, from: source, to: target });
+      moved = await backend.moveInto(source.backendPath, other, target.backendPath, {
+        id,
+        replace: replaced !== null,
+        // What changed since it was asked for may need more room than there is.
+        admits: ({ bytes, files }, replacedBytes) =>
+          lease === null ||
+          (bytes - (replacedBytes ?? 0) <= Math.max(growth.bytes, 0) &&
+            files - (replacedBytes === null ? 0 : 1) <= Math.max(growth.files, 0)),
+      });
+    } catch (error) {
+      record?.cancelled();
+      await lease?.release();
+      throw error;
+    }
+    await record.done(moved);
+    await moved.finish();
   }
 
   /** What the new name loses is journalled as a removal of its own. */

@@ -11,14 +11,16 @@ for (const native of WAYS) {
   describeStorageBackend(`the local backend (native ${native})`, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'quayside-storage-'));
     const opened: LocalBackend[] = [];
-    const reopen = () => {
-      const backend = LocalBackend.open({ folder, native });
+    const open = (space: string) => {
+      const backend = LocalBackend.open({ folder: join(folder, space), native });
       opened.push(backend);
       return backend;
     };
+    const reopen = () => open('one');
     return {
       backend: reopen(),
       reopen,
+      another: () => open('two'),
       async cleanUp() {
         for (const backend of opened) backend.close();
         rmSync(folder, { recursive: true, force: true });

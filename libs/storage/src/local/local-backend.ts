@@ -16,12 +16,15 @@ import { encodeName } from '../names.js';
 import type {
   Detached,
   Entry,
+  Moved,
+  MoveOptions,
   OpenFile,
   OpenWriteOptions,
   Recovery,
   StagedPartial,
   StorageBackend,
   StorageWriter,
+  TreeSize,
   UploadTarget,
 } from '../storage-backend.js';
 import { asStorageError } from '../storage-errors.js';
@@ -29,6 +32,7 @@ import { DirectWriter } from './direct-writer.js';
 import { entryOf, requireFile } from './local-entry.js';
 import { LocalFile } from './local-file.js';
 import { LocalSpace, type LocalSpaceOptions, systemPath } from './local-space.js';
+import { Relocation } from './relocation.js';
 import { Removal } from './removal.js';
 import { StagedWriter } from './staged-writer.js';
 import { StagingArea } from './staging-area.js';
@@ -53,11 +57,13 @@ export class LocalBackend implements StorageBackend {
   readonly #space: LocalSpace;
   readonly #staging: StagingArea;
   readonly #removal: Removal;
+  readonly #relocation: Relocation;
 
   private constructor(options: LocalSpaceOptions) {
     this.#space = new LocalSpace(options);
     this.#staging = new StagingArea(this.#space);
     this.#removal = new Removal(this.#space, this.#staging);
+    this.#relocation = new Relocation(this.#space, this.#staging, (...tree) => this.#measureTree(...tree));
   }
 
   static open(options: LocalBackendOptions): LocalBackend {
@@ -158,6 +164,16 @@ export class LocalBackend implements StorageBackend {
     });
   }
 
+  async moveInto(from: VirtualPath, target: StorageBackend, to: VirtualPath, options: MoveOptions): Promise<Moved> {
+    refuseRoot(from);
+    refuseRoot(to);
+    try {
+      return await this.#relocation.move(from, treeOf(target), to, options);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
   async detach(path: VirtualPath, id: string): Promise<Detached> {
     return this.#run(() => this.#removal.detach(path, id));
   }
@@ -214,13 +230,18 @@ export class LocalBackend implements StorageBackend {
     return this.#run(() => this.#removal.recover(id));
   }
 
-  async measure({ signal }: { readonly signal?: AbortSignal }): Promise<{ bytes: number; files: number }> {
-    const total = { bytes: 0, files: 0 };
-    const folders: SystemPath[] = [''];
-    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      await this.#measureFolder(folder, folders, total, signal);
-    }
-    return total;
+  async recoverMove(id: string, from: VirtualPath): Promise<Moved | null> {
+    return this.#run(() => this.#relocation.recover(id, from));
+  }
+
+  async measure({ path, signal }: { readonly path?: VirtualPath; readonly signal?: AbortSignal }): Promise<TreeSize> {
+    const start = path === undefined ? '' : systemPath(path);
+    return this.#measureTree(
+      this.#run((files) => files),
+      start,
+      this.#run((files) => files.facts(start)),
+      signal,
+    );
   }
 
   async freeBytes(): Promise<number> {
@@ -232,13 +253,30 @@ export class LocalBackend implements StorageBackend {
     }
   }
 
+  async #measureTree(
+    root: RootedFolder,
+    start: SystemPath,
+    facts: FileFacts | null,
+    signal?: AbortSignal,
+  ): Promise<TreeSize> {
+    if (facts === null) throw new DomainError('path.not-found');
+    const total = { bytes: 0, files: 0 };
+    if (facts.kind !== 'directory') return facts.kind === 'file' ? { bytes: facts.size, files: 1 } : total;
+    const folders: SystemPath[] = [start];
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      await this.#measureFolder(root, folder, folders, total, signal);
+    }
+    return total;
+  }
+
   async #measureFolder(
+    root: RootedFolder,
     folder: SystemPath,
     folders: SystemPath[],
     total: { bytes: number; files: number },
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const reader = this.#run((files) => unlessGone(() => files.openFolder(folder)));
+    const reader = this.#run(() => unlessGone(() => root.openFolder(folder)));
     if (reader === null) return;
     try {
       for (;;) {
@@ -263,6 +301,11 @@ export class LocalBackend implements StorageBackend {
     }
   }
 
+  /** The tree as another backend of the kind moves things into it. */
+  get tree(): RootedFolder {
+    return this.#run((files) => files);
+  }
+
   #run<T>(use: (files: RootedFolder) => T): T {
     try {
       return use(this.#space.files);
@@ -275,6 +318,11 @@ export class LocalBackend implements StorageBackend {
     if (errorCode(error) === 'ENOENT') this.#space.forgetIfGone();
     return asStorageError(error);
   }
+}
+
+function treeOf(backend: StorageBackend): RootedFolder {
+  if (backend instanceof LocalBackend) return backend.tree;
+  throw new DomainError('path.name-refused', { detail: 'Files cannot be moved between these folders' });
 }
 
 function openForReading(files: RootedFolder, path: SystemPath): number {

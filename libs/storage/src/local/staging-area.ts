@@ -20,7 +20,8 @@ const SLICE = 512;
 /**
  * The staging folder. Names: `<key>~<transferId>.up` a live upload, owned by its worker; `<key>.part` a kept partial,
  * claimed by renaming it; `<key>.json` its sidecar; `<key>~<transferId>.old` what a portable publish replaced;
- * `<id>.gone` a detached file; `<id>.move` and `<id>.old` the notes of a replacing rename; `<hash>.lock` a direct upload.
+ * `<id>.gone` a detached file, or what is on its way into another tree;
+ * `<id>.move`, `<id>.old` and `<id>.arrival` the notes of replacing renames and moves; `<hash>.lock` a direct upload.
  * `key` starts with hashes of account and folder, so that the partials of one listing are found by their names.
  */
 export class StagingArea {

@@ -9,6 +9,7 @@ describeStorageBackend('the memory backend', async () => {
   return {
     backend: new MemoryBackend(store),
     reopen: () => new MemoryBackend(store),
+    another: () => new MemoryBackend(),
     cleanUp: async () => undefined,
   };
 });

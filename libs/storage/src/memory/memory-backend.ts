@@ -3,12 +3,15 @@ import { DomainError, nameOf, parentOf, ROOT, type VirtualPath } from '@quayside
 import type {
   Detached,
   Entry,
+  Moved,
+  MoveOptions,
   OpenFile,
   OpenWriteOptions,
   Recovery,
   StagedPartial,
   StorageBackend,
   StorageWriter,
+  TreeSize,
   UploadTarget,
 } from '../storage-backend.js';
 import { MemoryDirectory, MemoryFile, type MemoryNode, type MemoryPartial, MemoryStore } from './memory-store.js';
@@ -110,6 +113,26 @@ export class MemoryBackend implements StorageBackend {
     return old === undefined || replaceId === null ? null : this.#detached(replaceId, old.size);
   }
 
+  async moveInto(from: VirtualPath, target: StorageBackend, to: VirtualPath, options: MoveOptions): Promise<Moved> {
+    if (from === '/' || to === '/') throw new DomainError('access.denied');
+    if (!(target instanceof MemoryBackend)) throw new DomainError('path.name-refused');
+    const { id, replace, admits } = options;
+    const node = this.#existing(from);
+    if (this.store.locks.has(this.#spacePath(from))) throw new DomainError('path.busy');
+    const { children } = target.parent(to);
+    const old = children.get(nameOf(to)) ?? null;
+    if (old?.kind === 'directory' || (old !== null && (!replace || node.kind !== 'file'))) {
+      throw new DomainError('path.exists');
+    }
+    const size = sizeOf(node);
+    if (!admits(size, old === null ? null : old.size)) throw new DomainError('path.busy');
+    this.parent(from).children.delete(nameOf(from));
+    children.set(nameOf(to), node);
+    this.store.moves.set(id, { ...size, replacedBytes: old === null ? null : old.size });
+    if (old !== null) this.store.detached.set(id, old);
+    return (await this.recoverMove(id))!;
+  }
+
   async detach(path: VirtualPath, id: string): Promise<Detached> {
     const node = this.#existing(path);
     if (node.kind === 'directory') throw new DomainError('path.is-directory');
@@ -192,18 +215,18 @@ export class MemoryBackend implements StorageBackend {
     return file === undefined ? null : this.#detached(id, file.size);
   }
 
-  async measure({ signal }: { readonly signal?: AbortSignal }): Promise<{ bytes: number; files: number }> {
-    const total = { bytes: 0, files: 0 };
-    const count = (node: MemoryNode): void => {
-      signal?.throwIfAborted();
-      if (node.kind === 'directory') for (const child of node.children.values()) count(child);
-      else {
-        total.bytes += node.size;
-        total.files++;
-      }
+  async recoverMove(id: string): Promise<Moved | null> {
+    const moved = this.store.moves.get(id);
+    if (moved === undefined) return null;
+    const finish = async () => {
+      this.store.moves.delete(id);
+      this.store.detached.delete(id);
     };
-    count(this.#directory(ROOT));
-    return total;
+    return { ...moved, finish };
+  }
+
+  async measure({ path = ROOT }: { readonly path?: VirtualPath }): Promise<TreeSize> {
+    return sizeOf(this.#existing(path));
   }
 
   async freeBytes(): Promise<number> {
@@ -318,4 +341,13 @@ export class MemoryBackend implements StorageBackend {
     const { accountId, transferId, file } = partial;
     return { path, accountId, bytes: file.size, modifiedMs: file.modifiedMs, transferId };
   }
+}
+
+function sizeOf(node: MemoryNode): TreeSize {
+  if (node.kind === 'file') return { bytes: node.size, files: 1 };
+  const sizes = Array.from(node.children.values(), sizeOf);
+  return {
+    bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+    files: sizes.reduce((sum, { files }) => sum + files, 0),
+  };
 }

@@ -63,6 +63,11 @@ export class MemoryStore {
   readonly uploads = new Map<string, { readonly key: string; readonly file: MemoryFile }>();
   readonly partials = new Map<string, MemoryPartial>();
   readonly detached = new Map<string, MemoryFile>();
+  /** Moves into another tree that are not finished, by their id. */
+  readonly moves = new Map<
+    string,
+    { readonly bytes: number; readonly files: number; readonly replacedBytes: number | null }
+  >();
   /** Direct uploads by path, with the size that the file had before. */
   readonly locks = new Map<VirtualPath, { readonly transferId: string; readonly replacedBytes: number | null }>();
   #nextId = 1;
