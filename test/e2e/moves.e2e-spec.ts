@@ -137,13 +137,14 @@ describe('a rename from one space to another', () => {
       }
     }
     control.destroy();
-    let going = true;
+    const ending = new AbortController();
+    const { signal } = ending;
     let moves = 0;
     const moving = async (index: number): Promise<void> => {
-      while (going) {
+      while (!signal.aborted) {
         try {
           const session = await login('carol');
-          while (going && !session.closed) {
+          while (!signal.aborted && !session.closed) {
             for (const name of [`f${index}`, `d${index}`]) {
               for (const [from, to] of [
                 ['home', 'archive'],
@@ -168,13 +169,13 @@ describe('a rename from one space to another', () => {
         await server.killChild(`ftp-worker-${(kill % 2) + 1}`);
       }
     } finally {
-      going = false;
+      ending.abort();
       await Promise.all(clients);
     }
     await eventually(async () => {
       const usage = await Promise.all([usageOf(home), usageOf(archive)]);
-      expect(usage[0]!.bytes + usage[1]!.bytes).toBe(stored);
-      expect(usage[0]!.files + usage[1]!.files).toBe(2 * CLIENTS);
+      expect(usage[0].bytes + usage[1].bytes).toBe(stored);
+      expect(usage[0].files + usage[1].files).toBe(2 * CLIENTS);
       for (const [index, space] of [home, archive].entries()) {
         expect(usage[index]).toMatchObject({ ...server.onDisk(space.id), reservedBytes: 0 });
       }
