@@ -42,10 +42,11 @@ BEGIN
     GRANT SELECT, INSERT ON audit_entry TO quayside_api;
     GRANT SELECT, INSERT, UPDATE, DELETE ON login_score TO quayside_api;
     GRANT USAGE ON SEQUENCE audit_entry_seq_seq TO quayside_api;
+    GRANT SELECT, DELETE ON dead_event TO quayside_api;
   END IF;
 
   -- A worker faces the network: it reads what logins need and writes sessions, nodes and the ledger. It never sees API
-  -- keys, stored responses, the audit log or the logs.
+  -- keys, stored responses, the audit log or the logs; of the events it may ask which ids have been applied.
   IF to_regrole('quayside_worker') IS NOT NULL THEN
     GRANT SELECT ON tenant, tenant_domain, account, credential, policy, space, mount, usage_hourly TO quayside_worker;
     GRANT UPDATE (hash, version, exposed_in_clear, last_used_at, last_used_address) ON credential TO quayside_worker;
@@ -53,6 +54,9 @@ BEGIN
     GRANT UPDATE (bytes_used, files_used, bytes_reserved, files_reserved) ON quota_ledger TO quayside_worker;
     GRANT SELECT, INSERT, UPDATE, DELETE ON quota_lease, node, worker, ftp_session TO quayside_worker;
     GRANT SELECT, INSERT ON ledger_entry TO quayside_worker;
+    GRANT SELECT (id, at) ON event TO quayside_worker;
+    GRANT SELECT (id, part) ON dead_event TO quayside_worker;
+    GRANT INSERT ON dead_event TO quayside_worker;
     GRANT SELECT, INSERT, UPDATE, DELETE ON login_score, login_known_good TO quayside_worker;
     GRANT SELECT, INSERT, UPDATE ON login_rate TO quayside_worker;
     GRANT EXECUTE ON FUNCTION traffic_used(uuid, uuid, uuid[]) TO quayside_worker;
@@ -68,6 +72,7 @@ BEGIN
     GRANT SELECT, INSERT ON usage_late, usage_peak TO quayside_consumer;
     GRANT SELECT, UPDATE ON usage_closing TO quayside_consumer;
     GRANT SELECT, UPDATE, DELETE ON outbox, node, worker, ftp_session TO quayside_consumer;
+    GRANT SELECT, INSERT, DELETE ON dead_event TO quayside_consumer;
     GRANT SELECT, INSERT, DELETE ON ledger_entry TO quayside_consumer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON quota_lease TO quayside_consumer;
     GRANT SELECT ON quota_ledger TO quayside_consumer;

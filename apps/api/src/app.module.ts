@@ -9,6 +9,7 @@ import { BansModule } from './bans/bans.module.js';
 import { AccessGuard } from './auth/access.guard.js';
 import { CredentialsModule } from './credentials/credentials.module.js';
 import { CoreModule } from './core.module.js';
+import { DeadEventsModule } from './dead-events/dead-events.module.js';
 import { DocsModule } from './docs/docs.module.js';
 import { DomainsModule } from './domains/domains.module.js';
 import { EventsModule } from './events/events.module.js';
@@ -58,6 +59,7 @@ export class AppModule {
         SessionsModule,
         AuditModule,
         BansModule,
+        DeadEventsModule,
         NodesModule,
         StreamModule,
         WebhooksModule,

@@ -7,6 +7,7 @@ import {
   EventLogRepository,
   IdempotencyRepository,
   LiveSessionRepository,
+  DeadEventRepository,
   LoginThrottleRepository,
   MountRepository,
   PolicyRepository,
@@ -28,6 +29,7 @@ import { METRICS } from './metrics/metrics.js';
 import { API_SETTINGS, type ApiSettings } from './settings.js';
 
 const REPOSITORIES = [
+  DeadEventRepository,
   LoginThrottleRepository,
   AccountRepository,
   ApiKeyRepository,

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { DomainError, newId } from '@quayside/domain';
 import type { Envelope, ParsedEvent } from '@quayside/events';
 import { createLog, createMetrics } from '@quayside/observability';
-import { EventApplier, EventsRejectedError } from './event-applier.js';
+import type { NewDeadEvent } from '@quayside/database';
+import { EventApplier } from './event-applier.js';
 
 function anEnvelope(type = 'session.opened'): Envelope {
   return {
@@ -25,6 +26,7 @@ function idOf(parsed: ParsedEvent): string {
 
 function anApplier(refuse: (ids: readonly string[]) => Error | null, signal = new AbortController().signal) {
   const applied: string[] = [];
+  const dead: NewDeadEvent[] = [];
   const metrics = createMetrics({ app: 'test' });
   const applier = new EventApplier({
     eventLog: {
@@ -37,11 +39,13 @@ function anApplier(refuse: (ids: readonly string[]) => Error | null, signal = ne
         return fresh;
       },
     },
+    dead: { add: async (event) => void dead.push(event) },
+    source: 'queue',
     log: createLog({ app: 'test', level: 'fatal' }),
     metrics,
     signal,
   });
-  return { applier, applied, metrics };
+  return { applier, applied, dead, metrics };
 }
 
 describe('EventApplier', () => {
@@ -72,18 +76,35 @@ describe('EventApplier', () => {
     await expect(applying).rejects.toThrow(/abort/i);
   });
 
-  it('applies the rest of a batch when one event cannot be applied, and names that one', async () => {
-    const events = [anEnvelope(), anEnvelope(), anEnvelope()];
-    const bad = events[1]!.id;
-    const { applier, applied } = anApplier((ids) => (ids.includes(bad) ? new Error('no such column') : null));
-    await expect(applier.apply(events)).rejects.toThrow(`session.opened ${bad}: no such column`);
-    expect(applied).toEqual([events[0]!.id, events[2]!.id]);
+  it('sets aside the one event of a batch that can never be applied, and applies the others', async () => {
+    const events = Array.from({ length: 9 }, () => anEnvelope());
+    const bad = events[4]!;
+    const refused = Object.assign(new Error('unsupported Unicode escape sequence'), { code: '22P05' });
+    const { applier, applied, dead } = anApplier((ids) => (ids.includes(bad.id) ? refused : null));
+    await applier.apply(events);
+    expect(applied).toEqual(events.filter(({ id }) => id !== bad.id).map(({ id }) => id));
+    const { id, type, at } = bad;
+    const content = JSON.stringify(bad);
+    expect(dead).toEqual([
+      { id, part: 'event', type, at, tenantId: null, source: 'queue', fault: refused.message, content },
+    ]);
   });
 
-  it('applies the events among things that are none', async () => {
-    const { applier, applied } = anApplier(() => null);
+  it('sets nothing aside while the statement is at fault', async () => {
+    const missing = Object.assign(new Error('no such column'), { code: '42703' });
+    const { applier, dead } = anApplier(() => missing);
+    await expect(applier.apply([anEnvelope(), anEnvelope()])).rejects.toBe(missing);
+    expect(dead).toEqual([]);
+  });
+
+  it('applies the events among things that are none, and keeps those too', async () => {
+    const { applier, applied, dead } = anApplier(() => null);
     const event = anEnvelope();
-    await expect(applier.apply([{ id: 'x' }, event, null])).rejects.toBeInstanceOf(EventsRejectedError);
+    await applier.apply([{ id: 'x', type: 'y' }, event, null]);
     expect(applied).toEqual([event.id]);
+    expect(dead).toMatchObject([
+      { type: 'y', content: '{"id":"x","type":"y"}' },
+      { type: 'unknown', content: 'null' },
+    ]);
   });
 });

@@ -2,6 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import type { Config } from '@quayside/config';
 import {
   Database,
+  DeadEventRepository,
   EventLogWriter,
   FtpSessionsRepository,
   NodesRepository,
@@ -49,23 +50,28 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   ) {
     const writer = new EventLogWriter(database);
     const upkeep = new UpkeepRepository(database);
-    const applier = new EventApplier({
-      eventLog: { applyEvents: (events) => writer.applyEvents(events.map(project)) },
-      log,
-      metrics,
-      signal: this.stopping.signal,
-    });
-    const apply = (events: readonly unknown[]): Promise<void> => applier.apply(events);
+    const dead = new DeadEventRepository(database);
+    const applierOf = (source: 'queue' | 'outbox'): EventApplier =>
+      new EventApplier({
+        eventLog: { applyEvents: (events) => writer.applyEvents(events.map(project)) },
+        dead,
+        source,
+        log,
+        metrics,
+        signal: this.stopping.signal,
+      });
+    const queued = applierOf('queue');
+    const posted = applierOf('outbox');
     const url = databaseUrl(config);
     const queue = openQueue({ url: config.queue.url ?? url, role: 'quayside_consumer', log });
-    this.worker = queue.worker({ apply });
+    this.worker = queue.worker({ apply: (events) => queued.apply(events) });
     this.publisher = queue.publisher();
     const outbox = new OutboxRepository(database);
-    this.relay = new OutboxRelay({ outbox, apply, log });
+    this.relay = new OutboxRelay({ outbox, apply: (events) => posted.apply(events), log });
     const webhooks = new WebhookQueueRepository(database);
     this.deliveries = new DeliveryWorker({ queue: webhooks, policy: config.webhooks, log, metrics });
     const { host, consumerPort: port } = config.metrics;
-    const refresh = backlogReader({ queue: this.publisher, outbox, webhooks, metrics });
+    const refresh = backlogReader({ queue: this.publisher, outbox, dead, webhooks, metrics });
     this.metricsServer = port === 0 ? null : new MetricsServer({ host, port, metrics, refresh });
     this.upkeep = new UpkeepScheduler({
       jobs: upkeepJobs({
@@ -74,6 +80,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         nodes: new NodesRepository(database),
         sessions: new FtpSessionsRepository(database),
         upkeep,
+        dead,
         usage: new UsageClosingRepository(database),
         webhooks,
         retention: config.retention,

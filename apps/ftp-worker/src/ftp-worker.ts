@@ -1,8 +1,10 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type Config, passiveShare, type WorkerPlace } from '@quayside/config';
 import {
+  AppliedEventsRepository,
   CredentialRepository,
   Database,
+  DeadEventRepository,
   FtpSessionsRepository,
   LoginRepository,
   LoginThrottleRepository,
@@ -95,6 +97,8 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       place,
       source: { node: config.nodeName, worker: this.id },
       ledger,
+      applied: new AppliedEventsRepository(database),
+      dead: new DeadEventRepository(database),
       publisher: this.publisher,
       backends: this.backends,
       log,

@@ -48,6 +48,14 @@ export function isRetryable(thrown: unknown): boolean {
   return codesOf(thrown).some((code) => code === '40001' || code === '40P01' || code === 'P2034');
 }
 
+/**
+ * Whether the values themselves were refused (SQLSTATE classes 22, 23 and 54): the same statement with the same values
+ * cannot succeed later. A missing table, column or right is not among them: that is mended by a migration.
+ */
+export function isContentRefused(thrown: unknown): boolean {
+  return codesOf(thrown).some((code) => /^(?:22|23|54)[0-9A-Z]{3}$/.test(code));
+}
+
 /** The error's own code and, for Prisma's driver-adapter errors, the codes of what it wraps. */
 function codesOf(thrown: unknown): string[] {
   const codes: string[] = [];

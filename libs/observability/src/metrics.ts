@@ -13,7 +13,11 @@ const FAMILIES = {
   ftpTransfersTotal: counter('quayside_ftp_transfers_total', 'Finished transfers', ['direction', 'outcome']),
   ftpTransferBytesTotal: counter('quayside_ftp_transfer_bytes_total', 'Bytes on data connections', ['direction']),
   quotaLeaseRefusalsTotal: counter('quayside_quota_lease_refusals_total', 'Leases refused for want of space', []),
-  spoolBytes: gauge('quayside_spool_bytes', 'Bytes in the spool that are not yet in ledger and queue', []),
+  spoolBytes: gauge(
+    'quayside_spool_bytes',
+    'Bytes of the spool; its records stay until they are in ledger and log',
+    [],
+  ),
   spoolOldestSeconds: gauge('quayside_spool_oldest_seconds', 'Age of the oldest record in the spool', []),
   eventsAppliedTotal: counter('quayside_events_applied_total', 'Events applied by the consumer', ['type']),
   eventsParkedTotal: counter('quayside_events_parked_total', 'Events that no projection understood', []),
@@ -34,8 +38,11 @@ const FAMILIES = {
   nodes: gauge('quayside_nodes', 'Machines that run workers', ['state']),
   liveSessions: gauge('quayside_live_sessions', 'Sessions that are logged in, over all nodes', []),
   outboxRows: gauge('quayside_outbox_rows', 'Events of the API that are not yet in the log', []),
+  deadEvents: gauge('quayside_dead_events', 'Events set aside because they can never be applied as they are', []),
   streamClients: gauge('quayside_stream_clients', 'Open live streams of this process', []),
-  queueJobs: gauge('quayside_queue_jobs', 'Jobs of the event queue by state; failed ones are dead letters', ['state']),
+  queueJobs: gauge('quayside_queue_jobs', 'Jobs of the event queue by state; failed ones are published again', [
+    'state',
+  ]),
   webhooksPending: gauge('quayside_webhooks_pending', 'Webhook deliveries that wait to be sent', []),
   httpRequestSeconds: histogram(
     'quayside_http_request_seconds',

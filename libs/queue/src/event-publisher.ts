@@ -5,6 +5,20 @@ import type { EventsQueue, QueueConnection } from './queue-connection.js';
 import type { QueueLog } from './queue-log.js';
 import { EVENTS_QUEUE, MAX_BATCH_EVENTS } from './queue-names.js';
 
+/** A job as it was handed to the queue. */
+export interface PublishedJob {
+  readonly jobId: string;
+  readonly eventIds: readonly string[];
+}
+
+/** The queue's backend is there and will never take these events: something in them is not for its database. */
+export class EventsRefusedError extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'EventsRefusedError';
+  }
+}
+
 /** What one job of the queue carries. */
 export interface EventBatch {
   readonly events: readonly Envelope[];
@@ -18,12 +32,15 @@ export interface EventPublisherOptions {
   readonly queueName?: string;
 }
 
-/** About 40 minutes of attempts; after that the job stays in `failed`, where the operator sees and retries it. */
+/** About 40 minutes of attempts; after that whoever published the job finds it failed and publishes its events again. */
 const ATTEMPTS = 12;
+/** Jobs that the queue will work on without being asked. */
+const QUEUED = new Set(['waiting', 'active', 'delayed', 'prioritized', 'paused', 'waiting-children']);
 
 /**
  * Hands envelopes to the queue, at most {@link MAX_BATCH_EVENTS} to a job. Rejects when the backend does not take them
- * within the deadline; the caller still has them and calls again, and what was taken twice is applied once.
+ * within the deadline; the caller still has them and calls again, and what was taken twice is applied once. What was
+ * taken may still be lost with the backend, so the caller keeps it until it has been applied.
  */
 export class EventPublisher {
   private queue: EventsQueue | null = null;
@@ -34,20 +51,30 @@ export class EventPublisher {
     this.deadlineMs = options.deadlineMs ?? 10_000;
   }
 
-  async publish(events: readonly Envelope[]): Promise<void> {
-    if (events.length === 0) return;
-    const jobs = batchesOf(events).map(jobOf);
-    await this.call('publish', (queue) => queue.addBulk(jobs));
+  /**
+   * @param round publishes the same events as other jobs than an earlier round did, because a queue takes the id of a
+   *   job once for as long as it remembers it. Rejects with {@link EventsRefusedError} where trying again is useless.
+   */
+  async publish(events: readonly Envelope[], round = 0): Promise<PublishedJob[]> {
+    if (events.length === 0) return [];
+    const jobs = batchesOf(events).map((batch) => jobOf(batch, round));
+    try {
+      await this.call('publish', (queue) => queue.addBulk(jobs));
+    } catch (error) {
+      throw isContentRefused(error) ? new EventsRefusedError(error) : error;
+    }
+    return jobs.map(({ opts, data }) => ({ jobId: opts.jobId, eventIds: data.events.map(({ id }) => id) }));
   }
 
-  /** Jobs per state; `failed` are the dead letters. */
+  /** Of these jobs, those that the queue still has to work on. The others are done, failed for good, or lost. */
+  async queued(jobIds: readonly string[]): Promise<Set<string>> {
+    const states = await this.call('states', (queue) => Promise.all(jobIds.map((id) => queue.getJobState(id))));
+    return new Set(jobIds.filter((_id, index) => QUEUED.has(states[index]!)));
+  }
+
+  /** Jobs per state. */
   async counts(): Promise<Record<string, number>> {
     return this.call('counts', (queue) => queue.getJobCounts('waiting', 'active', 'delayed', 'failed'));
-  }
-
-  /** Gives every dead letter another round of attempts. */
-  async retryDeadLetters(): Promise<void> {
-    await this.call('retry', (queue) => queue.retryJobs({ state: 'failed' }));
   }
 
   async close(): Promise<void> {
@@ -97,19 +124,28 @@ function batchesOf(events: readonly Envelope[]): (readonly Envelope[])[] {
   return batches;
 }
 
-function jobOf(batch: readonly Envelope[]) {
+function jobOf(batch: readonly Envelope[], round: number) {
   return {
     name: 'batch',
     data: { events: batch } satisfies EventBatch,
     opts: {
-      jobId: batchId(batch),
+      jobId: round === 0 ? batchId(batch) : `${batchId(batch)}-${round}`,
       attempts: ATTEMPTS,
       backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
       removeOnComplete: { count: 500 },
-      removeOnFail: false,
+      removeOnFail: { count: 500 },
       stackTraceLimit: 3,
     },
   };
+}
+
+/** SQLSTATE 22 (data), 23 (constraint) and 54 (limit): the values are refused, not the moment. */
+function isContentRefused(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const { code } = current as { code?: unknown };
+    if (typeof code === 'string' && /^(?:22|23|54)[0-9A-Z]{3}$/.test(code)) return true;
+  }
+  return false;
 }
 
 async function discard(queue: EventsQueue, deadlineMs: number): Promise<void> {

@@ -8,7 +8,14 @@ import { Client } from 'pg';
 import { newId } from '@quayside/domain';
 import type { Envelope } from '@quayside/events';
 import { startTestDatabase, type TestDatabase } from '@quayside/testing';
-import { openQueue, runQueueMigrations, type EventPublisher, type EventQueue, type EventWorker } from './index.js';
+import {
+  EventsRefusedError,
+  openQueue,
+  runQueueMigrations,
+  type EventPublisher,
+  type EventQueue,
+  type EventWorker,
+} from './index.js';
 
 const log = { warn: () => undefined, error: () => undefined };
 const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
@@ -150,6 +157,25 @@ function conformance(name: string, backend: Backend): void {
       expect((await publisher.counts())['waiting']).toBe(1);
     });
 
+    it('tells which jobs it still has to work on, and takes the events of another in a later round', async () => {
+      open();
+      const batch = [anEnvelope(), anEnvelope()];
+      const [first] = await publisher.publish(batch);
+      expect(first!.eventIds).toEqual(batch.map(({ id }) => id));
+      expect(await publisher.queued([first!.jobId, 'batch-none'])).toEqual(new Set([first!.jobId]));
+      let applied = 0;
+      const done = new Promise<void>((resolve) => {
+        consume(async () => {
+          if (++applied === 2) resolve();
+        });
+      });
+      while ((await publisher.queued([first!.jobId])).size > 0);
+      // The queue remembers the finished job, so that the same one would be taken for it.
+      const [second] = await publisher.publish(batch, 1);
+      expect(second!.jobId).not.toBe(first!.jobId);
+      await done;
+    });
+
     it('delivers a batch again after a failed attempt', async () => {
       open();
       let attempts = 0;
@@ -188,6 +214,28 @@ function conformance(name: string, backend: Backend): void {
 
 conformance('PostgreSQL', postgresBackend());
 (hasRedis ? conformance : () => undefined)('Redis', redisBackend());
+
+describe('a queue on PostgreSQL', () => {
+  it('tells content that it can never take from a moment when it takes nothing', async () => {
+    const backend = postgresBackend();
+    await backend.start();
+    const publisher = openQueue({
+      url: backend.url(),
+      role: 'quayside_worker',
+      log,
+      queueName: 'events-1',
+    }).publisher();
+    try {
+      await expect(publisher.publish([{ ...anEnvelope(), data: { name: 'a\0b' } }])).rejects.toThrow(
+        EventsRefusedError,
+      );
+      await publisher.publish([anEnvelope()]);
+    } finally {
+      await publisher.close();
+      await backend.stop();
+    }
+  }, 60_000);
+});
 
 describe('a queue that is away', () => {
   it('rejects a publish and takes it once the backend is there', async () => {

@@ -10,10 +10,13 @@ export interface OutboxRows {
 
 export interface OutboxRelayOptions {
   readonly outbox: OutboxRows;
+  /** Into the log, or set aside; rejects where neither is possible now. */
   readonly apply: (events: readonly unknown[]) => Promise<void>;
   readonly log: AppLog;
   /** Rows are looked for this often even where nobody said that there are some. */
   readonly pollMs?: number;
+  /** Wait after a failure. */
+  readonly retryMs?: number;
 }
 
 const BATCH_ROWS = 100;
@@ -28,7 +31,6 @@ export class OutboxRelay {
   private running: Promise<void> | null = null;
   private due = true;
   private interrupt: (() => void) | null = null;
-  private skipped = new Set<string>();
 
   constructor(private readonly options: OutboxRelayOptions) {}
 
@@ -59,37 +61,19 @@ export class OutboxRelay {
         if (signal.aborted) return;
         this.options.log.warn('the outbox could not be relayed; trying again', { error });
         this.due = true;
-        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        await sleep(this.options.retryMs ?? RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }
   }
 
   /** Resolves to whether there may be more. */
   private async relayBatch(): Promise<boolean> {
-    const { outbox, apply, log } = this.options;
-    const found = await outbox.oldest(BATCH_ROWS + this.skipped.size);
-    const rows = found.filter((row) => !this.skipped.has(row.id)).slice(0, BATCH_ROWS);
+    const { outbox, apply } = this.options;
+    const rows = await outbox.oldest(BATCH_ROWS);
     if (rows.length === 0) return false;
-    const done: string[] = [];
-    try {
-      await apply(rows.map((row) => row.event));
-      done.push(...rows.map((row) => row.id));
-    } catch (error) {
-      if (this.stopping.signal.aborted) throw error;
-      // One that cannot be applied stays in the table for the operator; the others go on.
-      for (const row of rows) {
-        try {
-          await apply([row.event]);
-          done.push(row.id);
-        } catch (fault) {
-          if (this.stopping.signal.aborted) throw fault;
-          this.skipped.add(row.id);
-          log.error('an event of the outbox cannot be applied and stays there', { id: row.id, error: fault });
-        }
-      }
-    }
-    if (done.length > 0) await outbox.remove(done);
-    return found.length >= BATCH_ROWS;
+    await apply(rows.map((row) => row.event));
+    await outbox.remove(rows.map((row) => row.id));
+    return rows.length === BATCH_ROWS;
   }
 
   private idle(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { OutboxRepository, WebhookQueueRepository } from '@quayside/database';
+import type { DeadEventRepository, OutboxRepository, WebhookQueueRepository } from '@quayside/database';
 import type { Metrics } from '@quayside/observability';
 import type { EventPublisher } from '@quayside/queue';
 
@@ -8,10 +8,11 @@ const STATES = ['waiting', 'active', 'delayed', 'failed'] as const;
 export function backlogReader(options: {
   readonly queue: Pick<EventPublisher, 'counts'>;
   readonly outbox: Pick<OutboxRepository, 'count'>;
+  readonly dead: Pick<DeadEventRepository, 'count'>;
   readonly webhooks: Pick<WebhookQueueRepository, 'backlog'>;
-  readonly metrics: Pick<Metrics, 'queueJobs' | 'outboxRows' | 'webhooksPending' | 'databaseUp'>;
+  readonly metrics: Pick<Metrics, 'queueJobs' | 'outboxRows' | 'deadEvents' | 'webhooksPending' | 'databaseUp'>;
 }): () => Promise<void> {
-  const { queue, outbox, webhooks, metrics } = options;
+  const { queue, outbox, dead, webhooks, metrics } = options;
   return async () => {
     await Promise.allSettled([countJobs(), countRows(), countDeliveries()]);
   };
@@ -25,6 +26,7 @@ export function backlogReader(options: {
     metrics.databaseUp.set(0);
     metrics.outboxRows.set(await outbox.count());
     metrics.databaseUp.set(1);
+    metrics.deadEvents.set(await dead.count());
   }
 
   async function countDeliveries(): Promise<void> {

@@ -1,4 +1,5 @@
 import type {
+  DeadEventRepository,
   EventLogWriter,
   FtpSessionsRepository,
   NodesRepository,
@@ -15,6 +16,7 @@ export interface UpkeepRepositories {
   readonly nodes: NodesRepository;
   readonly sessions: FtpSessionsRepository;
   readonly upkeep: UpkeepRepository;
+  readonly dead: Pick<DeadEventRepository, 'prune'>;
   readonly usage: UsageClosingRepository;
   readonly webhooks: WebhookQueueRepository;
   /** Days; 0 = for ever. */
@@ -32,13 +34,14 @@ const SESSION_STALE_MS = 2 * MINUTE_MS;
 const MONTHS_AHEAD = 3;
 const LEDGER_ENTRY_DAYS = 90;
 const DELIVERY_DAYS = 30;
+const DEAD_EVENT_DAYS = 90;
 /** A month is closed this long after its end: what a machine that was away has still in its spool can come in time. */
 const CLOSE_AFTER_MS = 3 * DAY_MS;
 const PRUNE_ROWS = 5_000;
 const SWEEP_LEASES = 500;
 
 export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
-  const { eventLog, quota, nodes, sessions, upkeep, usage, webhooks, retention, settled } = repositories;
+  const { eventLog, quota, nodes, sessions, upkeep, dead, usage, webhooks, retention, settled } = repositories;
   return [
     {
       name: 'partitions',
@@ -80,6 +83,11 @@ export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
       name: 'ledger-entries',
       everyMs: DAY_MS / 24,
       run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => upkeep.pruneLedgerEntries(LEDGER_ENTRY_DAYS, PRUNE_ROWS)),
+    },
+    {
+      name: 'dead-events',
+      everyMs: DAY_MS / 24,
+      run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => dead.prune(DEAD_EVENT_DAYS, PRUNE_ROWS)),
     },
     {
       name: 'usage-months',

@@ -27,12 +27,14 @@ export interface EventSpoolOptions {
 }
 
 export interface SpoolStats {
-  /** Records that wait to be drained. */
+  /** Records that wait to be applied. */
   readonly depth: number;
   readonly bytes: number;
   readonly maxBytes: number;
   /** Begun and not ended. */
   readonly openOperations: number;
+  /** More than half of what makes it full. */
+  readonly filling: boolean;
   /** New transfers are refused. */
   readonly full: boolean;
   /** Facts that found the spool full and are lost. */
@@ -50,6 +52,7 @@ interface Append {
 
 const READ_BYTES = 256 * 1024;
 const BEGIN_SHARE = 0.9;
+const FILLING_SHARE = 0.5;
 
 /**
  * The worker's append-only write-ahead log: segments of checksummed lines in one folder. What `append` has resolved
@@ -70,6 +73,7 @@ export class EventSpool {
   private pending: Append[] = [];
   private flushTimer: NodeJS.Immediate | null = null;
   private wake: (() => void) | null = null;
+  private reading: Promise<unknown> = Promise.resolve();
   private reader: { readonly segment: number; readonly handle: FileHandle } | null = null;
   private depth = 0;
   private damaged = 0;
@@ -123,6 +127,7 @@ export class EventSpool {
       bytes: this.bytes,
       maxBytes: this.maxBytes,
       openOperations: this.operations.size,
+      filling: this.bytes >= this.maxBytes * FILLING_SHARE,
       full: this.full,
       droppedFacts: this.droppedFacts,
       damaged: this.damaged,
@@ -171,7 +176,19 @@ export class EventSpool {
   }
 
   /** Up to `limit` records from `from` on, and the position behind them. Reads from disk, never past what is written. */
-  async read(from: SpoolPosition, limit: number): Promise<{ records: SpoolRecord[]; next: SpoolPosition }> {
+  read(from: SpoolPosition, limit: number): Promise<{ records: SpoolRecord[]; next: SpoolPosition }> {
+    // One at a time, because they share the open segment.
+    const read = this.reading.then(() => this.readNow(from, limit));
+    this.reading = read.catch(() => undefined);
+    return read;
+  }
+
+  /** Resolves when everything written so far is on the disk. */
+  sync(): Promise<void> {
+    return this.writer.sync();
+  }
+
+  private async readNow(from: SpoolPosition, limit: number): Promise<{ records: SpoolRecord[]; next: SpoolPosition }> {
     const records: SpoolRecord[] = [];
     let { segment, offset } = from;
     let room = READ_BYTES;

@@ -87,6 +87,8 @@ export class SpoolJournal implements Journal {
 
   beginRemoval(session: SessionFacts, grant: SessionGrant, removal: Removal): RemovalRecord {
     const { spaceId } = removal.mount;
+    // Settled here, because a recovery must build the same event that may have been sent already.
+    const atMs = this.nowMs();
     const build = (bytes: number, id?: string): Envelope =>
       anEvent(
         this.source,
@@ -98,7 +100,7 @@ export class SpoolJournal implements Journal {
           bytes,
           delta: { spaceId, bytes: 0 - bytes, files: -1 },
         },
-        { session, grant, atMs: this.nowMs(), id },
+        { session, grant, atMs, id },
       );
     const event = build(0);
     this.spool.begin({
@@ -199,7 +201,7 @@ export class SpoolJournal implements Journal {
           fact.type,
           {
             ...who,
-            login: fact.login.slice(0, 256),
+            login: printable(fact.login.slice(0, 256)),
             code,
             reason: detail ?? title,
             doctor: fact.doctor.code,
@@ -223,7 +225,7 @@ export class SpoolJournal implements Journal {
         break;
     }
     const { verb, path, code, rule } = fact;
-    return anEvent(this.source, fact.type, { ...who, account, verb, path, code, rule }, whom);
+    return anEvent(this.source, fact.type, { ...who, account, verb, path: printable(path), code, rule }, whom);
   }
 }
 
@@ -272,6 +274,11 @@ class SpooledUpload implements UploadRecord {
     const ledger = delta === null ? [] : [ledgerEntry(event, delta, this.transferId)];
     await this.spool.append({ k: 'end', id: this.transferId, event, ledger });
   }
+}
+
+/** Text from a client: PostgreSQL's JSON takes neither NUL nor half a surrogate pair. */
+function printable(text: string): string {
+  return text.replaceAll('\0', '\ufffd').replaceAll(/\p{Cs}/gu, '\ufffd');
 }
 
 function placeOf(mount: GrantMount, path: VirtualPath): SpoolPlace {

@@ -7,6 +7,11 @@ export interface SpoolPosition {
   readonly offset: number;
 }
 
+/** Whether `position` is at or behind `target`. */
+export function isReached(position: SpoolPosition, target: SpoolPosition): boolean {
+  return position.segment > target.segment || (position.segment === target.segment && position.offset >= target.offset);
+}
+
 const SEGMENT = /^(\d{10})\.log$/;
 
 export function segmentPath(folder: string, segment: number): string {

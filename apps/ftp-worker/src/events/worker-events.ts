@@ -1,13 +1,19 @@
 import { join } from 'node:path';
 import type { Config, WorkerPlace } from '@quayside/config';
-import type { QuotaLedgerRepository } from '@quayside/database';
+import {
+  type AppliedEventsRepository,
+  type DeadEventRepository,
+  isContentRefused,
+  type QuotaLedgerRepository,
+} from '@quayside/database';
 import { DomainError } from '@quayside/domain';
 import type { Log } from '@quayside/ftp-engine';
-import type { EventPublisher } from '@quayside/queue';
+import { type EventPublisher, EventsRefusedError } from '@quayside/queue';
 import type { SpaceBackends } from '../storage/storage-resolver.js';
 import type { EventSource } from './event-builder.js';
 import { EventSpool, type SpoolStats } from './event-spool.js';
-import { type DrainTargets, SpoolDrainer } from './spool-drainer.js';
+import { ContentRefusedError } from './split-delivery.js';
+import { type DrainTargets, type RefusedPart, SpoolDrainer } from './spool-drainer.js';
 import { SpoolJournal } from './spool-journal.js';
 import { dropLeftover, leftoverSpools } from './spool-leftovers.js';
 import { type LostLease, recoverSpool } from './spool-recovery.js';
@@ -17,13 +23,17 @@ export interface WorkerEventsParts {
   readonly place: WorkerPlace;
   readonly source: EventSource;
   readonly ledger: Pick<QuotaLedgerRepository, 'apply' | 'release' | 'reserve'>;
-  readonly publisher: EventPublisher;
+  readonly applied: Pick<AppliedEventsRepository, 'unapplied'>;
+  readonly dead: Pick<DeadEventRepository, 'add'>;
+  readonly publisher: Pick<EventPublisher, 'publish' | 'queued'>;
   readonly backends: SpaceBackends;
   readonly log: Log;
 }
 
 /** What waits in the spool may take this long to go out when the worker ends; the next process carries the rest. */
 const FINAL_DRAIN_MS = 5_000;
+/** And this long to be applied, so that nothing is left for a next process that may never come. */
+const FINAL_APPLY_MS = 2_000;
 /** A spool that a lowered FTP_WORKERS left behind is given this long at the start of slot 0. */
 const LEFTOVER_DRAIN_MS = 20_000;
 const RECOVER_AGAIN_MS = 15_000;
@@ -39,10 +49,10 @@ export class WorkerEvents {
 
   /** Takes the slot's spool over; throws where another process has it. */
   constructor(private readonly parts: WorkerEventsParts) {
-    const { config, place, source, log } = parts;
+    const { config, place, source } = parts;
     this.spool = this.open(join(config.spool.dir, String(place.slot)));
     this.journal = new SpoolJournal({ spool: this.spool, source });
-    this.drainer = new SpoolDrainer({ spool: this.spool, targets: this.targets(), log });
+    this.drainer = this.drainerOf(this.spool);
   }
 
   /** Ends what an earlier process of the slot left open, then carries records to ledger and queue. */
@@ -65,7 +75,7 @@ export class WorkerEvents {
   /** Carries what has been recorded as far as it goes in a short time, and gives the folder back. */
   async stop(): Promise<void> {
     if (this.retry !== null) clearTimeout(this.retry);
-    await this.drainer.drain(FINAL_DRAIN_MS);
+    if (await this.drainer.drain(FINAL_DRAIN_MS)) await this.drainer.apply(FINAL_APPLY_MS);
     await this.drainer.stop();
     await this.spool.close();
   }
@@ -75,13 +85,31 @@ export class WorkerEvents {
     return new EventSpool({ folder, maxBytes: config.spool.maxBytes, log });
   }
 
+  private drainerOf(spool: EventSpool): SpoolDrainer {
+    const { config, log } = this.parts;
+    return new SpoolDrainer({ spool, targets: this.targets(), log, sync: config.storage.fsync });
+  }
+
   private targets(): DrainTargets {
-    const { ledger, publisher } = this.parts;
+    const { applied, dead, ledger, publisher } = this.parts;
     return {
       applyLedger: async (entries) => {
-        await ledger.apply(entries);
+        try {
+          await ledger.apply(entries);
+        } catch (error) {
+          throw isContentRefused(error) ? new ContentRefusedError(error) : error;
+        }
       },
-      publish: (events) => publisher.publish(events),
+      publish: async (events, round) => {
+        try {
+          return await publisher.publish(events, round);
+        } catch (error) {
+          throw error instanceof EventsRefusedError ? new ContentRefusedError(error) : error;
+        }
+      },
+      unapplied: (events) => applied.unapplied(events),
+      queued: (jobIds) => publisher.queued(jobIds),
+      setAside: (refused, fault) => dead.add({ ...deadEvent(refused), source: 'spool', fault }),
     };
   }
 
@@ -135,10 +163,10 @@ export class WorkerEvents {
     const { config, place, log } = this.parts;
     for (const folder of leftoverSpools(config.spool.dir, place.count)) {
       const spool = this.open(folder);
-      const drainer = new SpoolDrainer({ spool, targets: this.targets(), log });
+      const drainer = this.drainerOf(spool);
       const { unresolved } = await this.recoverSpool(spool);
       drainer.start();
-      const drained = await drainer.drain(LEFTOVER_DRAIN_MS);
+      const drained = await drainer.apply(LEFTOVER_DRAIN_MS);
       await drainer.stop();
       await spool.close();
       if (drained && unresolved === 0) dropLeftover(folder);
@@ -148,4 +176,20 @@ export class WorkerEvents {
         });
     }
   }
+}
+
+function deadEvent(refused: RefusedPart) {
+  if (refused.part === 'event') {
+    const { id, type, at, tenantId } = refused.event;
+    return { id, part: refused.part, type, at, tenantId, content: JSON.stringify(refused.event) };
+  }
+  const { entry, event } = refused;
+  return {
+    id: entry.eventId,
+    part: refused.part,
+    type: event?.type ?? 'unknown',
+    at: event?.at ?? new Date().toISOString(),
+    tenantId: entry.tenantId,
+    content: JSON.stringify(entry),
+  };
 }

@@ -103,6 +103,13 @@ export const ERROR_CATALOG = {
     retryable: false,
   },
   'mount.limit': { title: 'The account has as many mounts as it may', http: 409, ftp: null, retryable: false },
+  'dead-event.not-found': { title: 'There is no such dead event', http: 404, ftp: null, retryable: false },
+  'dead-event.not-retryable': {
+    title: 'The database can never take this event as it is',
+    http: 409,
+    ftp: null,
+    retryable: false,
+  },
   'ban.not-found': { title: 'There is no such ban', http: 404, ftp: null, retryable: false },
   'session.not-found': { title: 'There is no such session', http: 404, ftp: null, retryable: false },
   'session.limit': { title: 'Too many sessions; close one and try again', http: 429, ftp: 421, retryable: true },
