@@ -1,5 +1,6 @@
 export { errorCode } from './c-library.js';
 export { hasNativeFolder, isEscape } from './native-folder.js';
+export { hasHungUp } from './hung-up.js';
 export * from './open-beneath.js';
 export { rawName } from './portable-folder.js';
 export { factsOf, factsOfOpen, type FileFacts, type FolderReader, joinPath, O_PATH } from './rooted-folder.js';

@@ -18,7 +18,8 @@ export function defineHelp(table: () => readonly CommandDefinition[]): CommandDe
       if (wanted === '') return lines(214, 'The following commands are recognized:', columns(namesOf(table())), 'End');
       const found = table().find((command) => command.directive === wanted || command.aliases?.includes(wanted));
       if (found === undefined) return reply(501, 'Unrecognized command.');
-      return reply(214, `Syntax: ${found.syntax.replaceAll('{{cmd}}', wanted)} (${found.description}; ${found.rfc})`);
+      const rfc = found.rfc.replaceAll('§', 'section ');
+      return reply(214, `Syntax: ${found.syntax.replaceAll('{{cmd}}', wanted)} (${found.description}; ${rfc})`);
     },
   });
 }

@@ -60,5 +60,7 @@ async function setTime(
   const ms = parseTimeVal(time);
   if (ms === null) return BAD_TIME;
   await session.fs!.setModified(path, ms, verb);
-  return reply(213, text(new Calendar().timeVal(ms)));
+  // What the disk made of it: not every file system knows every year.
+  const { modifiedMs } = await session.fs!.stat(path);
+  return reply(213, text(new Calendar().timeVal(modifiedMs)));
 }

@@ -10,6 +10,7 @@ export const mkd = defineCommand({
   description: 'Make a directory',
   rfc: 'RFC 959 §4.1.3, Appendix II',
   flags: { arg: 'required' },
+  replyCodes: { 'path.name-refused': 553 },
   handler: async ({ session, arg, verb }) => {
     const path = session.fs!.resolve(arg);
     await session.fs!.makeDirectory(path, verb);

@@ -1,5 +1,6 @@
 import { reply } from '../control/reply.js';
 import { defineCommand } from './define-command.js';
+import { NO_PLACE } from './no-place.js';
 
 const RENAMED = reply(250, 'Renaming ok.');
 const RNFR_FIRST = reply(503, 'Bad sequence of commands: use RNFR first.');
@@ -11,13 +12,7 @@ export const rnto = defineCommand({
   description: 'Rename what RNFR named',
   rfc: 'RFC 959 §4.1.3',
   flags: { arg: 'required' },
-  replyCodes: {
-    'path.exists': 553,
-    'access.denied': 553,
-    'path.not-regular': 553,
-    'path.is-directory': 553,
-    'quota.exceeded': 553,
-  },
+  replyCodes: { ...NO_PLACE, 'path.exists': 553, 'access.denied': 553, 'quota.exceeded': 553 },
   handler: async ({ session, arg, verb }) => {
     const from = session.renameFrom;
     session.renameFrom = null;

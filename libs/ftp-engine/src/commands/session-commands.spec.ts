@@ -124,6 +124,16 @@ describe('login', () => {
     ).toEqual([]);
   });
 
+  it('explains each verb in plain ASCII', async () => {
+    await start();
+    const client = await greeted();
+    const known = (await client.expect('HELP', 214)).lines.slice(1, -1).join(' ').trim().split(/ +/);
+    expect(known).toEqual(expect.arrayContaining(['USER', 'XSHA256', 'MLSD']));
+    for (const verb of known) {
+      expect((await client.expect(`HELP ${verb}`, 214)).text).toMatch(new RegExp(`^214 Syntax: ${verb}[ -~]+\r\n$`));
+    }
+  });
+
   it('closes with 421 after too many failures', async () => {
     await start({ limits: { loginFailures: 3 } });
     const client = await greeted();
@@ -305,7 +315,7 @@ describe('settings', () => {
     const client = await fixture.login();
     client.write(Buffer.from('CWD a\0b\r\nCLNT \xff\x01\xe9\r\nNOOP\r\n', 'latin1'));
     expect([(await client.reply()).code, (await client.reply()).code, (await client.reply()).code]).toEqual([
-      553, 200, 200,
+      550, 200, 200,
     ]);
   });
 });

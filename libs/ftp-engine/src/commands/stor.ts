@@ -2,6 +2,7 @@ import { nameOf, type VirtualPath } from '@quayside/domain';
 import type { Reply } from '../control/reply.js';
 import { upload } from '../transfer/upload.js';
 import { type CommandContext, defineCommand } from './define-command.js';
+import { NO_PLACE } from './no-place.js';
 import { isDropBox, uniquePath } from './unique-path.js';
 
 /** RFC 959 §4.1.3 STOR; after REST n it goes on at byte n (RFC 3659 §5). */
@@ -11,7 +12,7 @@ export const stor = defineCommand({
   description: 'Store a file',
   rfc: 'RFC 959 §4.1.3, RFC 3659 §5',
   flags: { arg: 'required', data: true },
-  replyCodes: { 'database.unavailable': 451, 'request.invalid': 504 },
+  replyCodes: { ...NO_PLACE, 'database.unavailable': 451, 'request.invalid': 504 },
   handler: async (context) => {
     const { session } = context;
     const start = session.takeRestart();

@@ -4,6 +4,7 @@ import type { AccountFileSystem } from '../filesystem/account-file-system.js';
 import { upload } from '../transfer/upload.js';
 import type { Session } from '../session/session.js';
 import { defineCommand } from './define-command.js';
+import { NO_PLACE } from './no-place.js';
 import { isDropBox, uniquePath } from './unique-path.js';
 
 const RESTART_PENDING = reply(450, "Can't STOU while REST request is pending.");
@@ -19,7 +20,7 @@ export const stou = defineCommand({
   description: 'Store a file under a new name',
   rfc: 'RFC 959 §4.1.3, RFC 1123 §4.1.2.9',
   flags: { data: true },
-  replyCodes: { 'database.unavailable': 451 },
+  replyCodes: { ...NO_PLACE, 'database.unavailable': 451 },
   handler: async (context) => {
     const { session, arg } = context;
     if (session.takeRestart() > 0) return RESTART_PENDING;

@@ -279,7 +279,7 @@ describe('uploads', () => {
     await client.expect('REST 6', 350);
     await client.expect('RETR a', 554);
     await client.expect('REST 6', 350);
-    await client.expect('STOR nothing-there', 550);
+    await client.expect('STOR nothing-there', 554);
   });
 
   it('append with APPE and overwrite the tail with REST and STOR', async () => {
@@ -317,6 +317,29 @@ describe('uploads', () => {
     const codes: number[] = [];
     for (let count = 0; count < 5; count++) codes.push((await client.reply()).code);
     expect(codes).toEqual([150, 426, 200, 229, 225]);
+  });
+
+  it('end by an ABOR behind a full queue, and by the loss of a control connection that nobody reads', async () => {
+    await fixture.stop();
+    fixture = await startEngine({ limits: { queuedCommands: 4 } });
+    client = await fixture.login();
+    let data = await client.passive();
+    await client.expect('STOR a', 150);
+    client.write(`${'NOOP\r\n'.repeat(6)}ABOR\r\n`);
+    expect((await client.reply()).code).toBe(426);
+    for (let count = 0; count < 6; count++) expect((await client.reply()).code).toBe(200);
+    expect((await client.reply()).code).toBe(226);
+    data.destroy();
+    data = await client.passive();
+    await client.expect('STOR b', 150);
+    client.socket.write('NOOP\r\n'.repeat(9));
+    data.write('part');
+    await fixture.ports.journal.until((journal) => journal.of('upload.began').length === 2);
+    client.socket.end();
+    await once(client.socket, 'finish');
+    data.end('more');
+    await fixture.ports.journal.until((journal) => journal.of('upload.failed').length === 2);
+    expect(fixture.ports.journal.of('upload.failed')[1]!.facts.reason).toBe('CONTROL_LOST');
   });
 
   it('are incomplete when ALLO announced another size', async () => {
@@ -480,6 +503,49 @@ describe('files and folders', () => {
     await client.expect('MKD d', 257);
     await client.expect('HASH d', 553);
     await client.expect('XMD5 none', 550);
+  });
+
+  it('names that nothing can be stored under are 553, names to be read 550', async () => {
+    await client.expect('MKD d', 257);
+    await put('a', 'x');
+    for (const path of ['none/x', 'a/x', 'd', '/', 'n'.repeat(256), 'a\u0000b']) {
+      expect([path, (await client.command(`STOR ${path}`)).code]).toEqual([path, 553]);
+      await client.expect('RNFR a', 350);
+      expect([path, (await client.command(`RNTO ${path}`)).code]).toEqual([path, 553]);
+    }
+    for (const verb of ['RETR', 'SIZE', 'MDTM', 'DELE', 'RMD', 'RNFR', 'CWD', 'MLST']) {
+      await client.expect(`${verb} ${'n'.repeat(256)}`, 550);
+    }
+    await client.expect(`MKD ${'n'.repeat(256)}`, 553);
+  });
+
+  it('RNTO follows RNFR immediately, REST the next transfer', async () => {
+    await put('a', '12345');
+    await client.expect('RNFR a', 350);
+    await client.expect('NOOP', 200);
+    await client.expect('RNTO b', 503);
+    await client.expect('REST 3', 350);
+    await get('', 'NLST');
+    expect((await get('a')).toString()).toBe('12345');
+  });
+
+  it('MFMT tells the time that the file has then', async () => {
+    await put('a', 'x');
+    await client.expect('MFMT 20240229120000.123 a', 213);
+    const backend = [...fixture.ports.backends.values()][0]!;
+    const set = backend.setModified.bind(backend);
+    backend.setModified = (path, ms) => set(path, Math.min(ms, Date.UTC(2446, 4, 10, 22, 38, 55)));
+    expect((await client.expect('MFMT 99991231235959 a', 213)).text).toBe('213 Modify=24460510223855; /a\r\n');
+    for (const time of [
+      '20230229120000',
+      '20231301000000',
+      '20230100000000',
+      '20230101240000',
+      '100000101000000',
+      '2024',
+    ]) {
+      await client.expect(`MFMT ${time} a`, 501);
+    }
   });
 
   it('HASH is of the part that RANG chose, once', async () => {

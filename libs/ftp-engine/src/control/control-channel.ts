@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { asDomainError, ROOT, toReply } from '@quayside/domain';
+import { hasHungUp } from '@quayside/native';
 import { decodeName, encodeName } from '@quayside/storage';
 import type { CommandDefinition } from '../commands/define-command.js';
 import type { ControlLink, Session } from '../session/session.js';
+import { descriptorOf } from '../transfer/socket-descriptor.js';
 import { acceptTls, type AcceptedTls } from '../tls/accept-tls.js';
 import type { CertificateStore } from '../tls/certificate-store.js';
 import { type AbortCause, CommandAborted } from './command-aborted.js';
@@ -25,8 +27,14 @@ const IDLE_TIMEOUT = reply(421, 'Control connection timed out.', 'close');
 const DATA_TIMEOUT = reply(421, 'Data connection timed out.', 'close');
 const INJECTION = reply(503, 'Nothing may follow AUTH before the TLS handshake.', 'close');
 
+/** RFC 959 §5.4 has 553 for verbs that make names. */
+const NAMES_OF_OTHERS = { 'path.name-refused': 550 };
+
 // oxlint-disable-next-line no-control-regex -- the range is what is asked for
 const ASCII = /^[\u0000-\u007f]*$/;
+
+/** What must not wait where the queue is full: read already, and not yet a line of its own. */
+const ABOR_LINE = /^[^A-Za-z\n]*ABOR *\r?$/im;
 
 /** Reply bytes that are gathered before they are written in the middle of a batch. */
 const FLUSH_AT = 64 * 1024;
@@ -107,7 +115,14 @@ export class ControlChannel implements ControlLink {
   }
 
   get alive(): boolean {
-    return !this.#closed && !this.#finished && this.#ending === null && (!this.#inputEnded || this.#quitting);
+    if (this.#closed || this.#finished || this.#ending !== null) return false;
+    return this.#quitting || (!this.#inputEnded && !this.#endedUnread());
+  }
+
+  /** While reading rests, nobody is told of the connection's end. */
+  #endedUnread(): boolean {
+    const fd = this.#paused ? descriptorOf(this.#socket) : null;
+    return fd !== null && hasHungUp(fd);
   }
 
   get tlsSocket(): TLSSocket | null {
@@ -339,6 +354,9 @@ export class ControlChannel implements ControlLink {
       }
       this.#enqueue(line);
     }
+    if (run.abortable && this.#queueIsFull() && this.#reader.holds(ABOR_LINE)) {
+      run.abort('abor', 'Transfer aborted via ABOR.');
+    }
   }
 
   #queueIsFull(): boolean {
@@ -391,6 +409,8 @@ export class ControlChannel implements ControlLink {
       return this.#finish(TOO_LONG_AGAIN);
     }
     const { directive, arg } = parseCommand(line);
+    // RFC 959 §4.1.3: RNTO follows RNFR immediately.
+    if (directive !== 'RNTO') session.renameFrom = null;
     const command = this.host.table.get(directive);
     if (command === undefined) return this.#unknown(directive);
     const refusal = refusalOf(command, session, arg);
@@ -459,7 +479,7 @@ export class ControlChannel implements ControlLink {
         error: error.cause ?? error,
       });
     }
-    const { code, text } = toReply(error, command.replyCodes);
+    const { code, text } = toReply(error, { ...NAMES_OF_OTHERS, ...command.replyCodes });
     if (code === 421) this.session.endReason ??= error.code;
     return reply(code, text, code === 421 ? 'close' : null);
   }

@@ -44,6 +44,11 @@ export class LineReader {
     return this.#buffer.length - this.#at + this.#telnet.length;
   }
 
+  /** Whether something that was pushed and not yet handed out matches. */
+  holds(pattern: RegExp): boolean {
+    return pattern.test((this.#text ?? this.#buffer.toString('latin1')).slice(this.#at));
+  }
+
   push(chunk: Buffer): void {
     const rest = this.#at < this.#buffer.length ? this.#buffer.subarray(this.#at) : null;
     let bytes = chunk;

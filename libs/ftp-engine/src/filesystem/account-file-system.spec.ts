@@ -67,7 +67,7 @@ describe('mounts', () => {
     }
     await client.passive();
     await client.expect('STOR /file', 550);
-    await client.expect('STOR /home', 550);
+    await client.expect('STOR /home', 553);
   });
 
   it('exchange files and folders by rename; both ledgers change with one record', async () => {
@@ -120,7 +120,7 @@ describe('mounts', () => {
     const client = await start({ mounts });
     await put(client, '/home/a', 'x');
     await client.expect('RNFR /home/a', 350);
-    await client.expect('RNTO /shared/docs/none/a', 550);
+    await client.expect('RNTO /shared/docs/none/a', 553);
     expect(fixture.ports.quota.releasedMoves).toBe(1);
     expect(fixture.ports.journal.of('move.cancelled')).toHaveLength(1);
     await client.expect('SIZE /home/a', 213);

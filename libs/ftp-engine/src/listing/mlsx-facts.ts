@@ -59,9 +59,10 @@ function permOf(kind: SeenEntry['kind'], permissions: PermissionMask): string {
     if (may('delete')) perm += 'p';
     return perm;
   }
+  // Neither opened nor deleted: only its name can change.
+  if (kind === 'other') return may('rename') ? 'f' : '';
   let perm = may('delete') ? 'd' : '';
   if (may('rename')) perm += 'f';
-  if (kind !== 'file') return perm;
   if (may('append')) perm = `a${perm}`;
   if (may('download')) perm += 'r';
   if (may('overwrite')) perm += 'w';

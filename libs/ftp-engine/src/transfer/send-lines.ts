@@ -14,6 +14,8 @@ const WRITE_CHARACTERS = 64 * 1024;
  */
 export async function sendLines(context: CommandContext, pages: AsyncIterator<string>): Promise<Reply> {
   const { session, signal } = context;
+  // RFC 3659 §5: REST is for the transfer that follows, and this is one.
+  session.restartOffset = 0;
   // What cannot be listed is refused before the 150.
   const first = await pages.next();
   const { socket } = await openData(context, 'Here comes the directory listing');

@@ -457,7 +457,6 @@ function startOf(request: UploadRequest, place: UploadPlace): number {
   const present = place.partial?.bytes ?? place.committed?.size ?? 0;
   if (request.intent === 'append') return present;
   if (request.intent !== 'resume') return 0;
-  if (place.partial === null && place.committed === null) throw new DomainError('path.not-found');
   if (request.start > present) throw beyondEnd(request.start, present);
   return request.start;
 }
