@@ -9,6 +9,12 @@ const WORKER_STOP_MARGIN_MS = 10_000;
 /** bcrypt and file i/o share libuv's pool; its default of 4 threads lets a few logins stall every transfer. */
 const THREADS = '16';
 
+/**
+ * Who waits for a transfer comes before the log of it: where processors are short, the event consumer takes its turn
+ * behind the workers. What waits meanwhile is on disk in the spool and has a bound.
+ */
+export const BOOKKEEPING_NICENESS = 5;
+
 /** The child processes of an installation, in the groups in which they are stopped. */
 export interface InstallationApps {
   readonly api: ChildSpec;
@@ -49,7 +55,7 @@ export function appsOfInstallation(config: Config, env: NodeJS.ProcessEnv, setti
   const count = config.ftp.workers;
   return {
     api: spec('api', 'api', 'main.js'),
-    consumer: spec('event-consumer', 'event-consumer', 'main.js'),
+    consumer: spec('event-consumer', 'event-consumer', 'main.js', { niceness: BOOKKEEPING_NICENESS }),
     workers: Array.from({ length: count }, (_, slot) =>
       spec(`ftp-worker-${slot + 1}`, 'ftp-worker', 'worker-process.js', {
         env: { ...base, WORKER_SLOT: String(slot), WORKER_COUNT: String(count) },

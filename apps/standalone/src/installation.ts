@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '@quayside/config';
 import { Supervisor } from '@quayside/supervisor';
 import { adminKey } from './admin-key.js';
-import { appsOfInstallation, type InstallationApps } from './apps-of-installation.js';
+import { appsOfInstallation, BOOKKEEPING_NICENESS, type InstallationApps } from './apps-of-installation.js';
 import { certificateFiles } from './certificate.js';
 import { lockDataDir, type DataLock } from './data-lock.js';
 import { assertPortsFree } from './ports.js';
@@ -98,6 +98,7 @@ export class Installation {
       folder: clusterFolder(config.dataDir),
       password: secretFile(join(config.dataDir, 'postgres-password'), () => randomBytes(24).toString('base64url')),
       maxConnections: pools + config.ftp.workers * 4 + SPARE_CONNECTIONS,
+      niceness: BOOKKEEPING_NICENESS,
       onLine: (line) => console.postgresLine(line),
       onCrash: (how) => console.warn(`PostgreSQL ended (${how}) and is started again`),
       onFatal: (message) => this.options.onFatal(message),

@@ -4,3 +4,4 @@ export { exitFatally, reportReady, stopOnRequest } from './child.js';
 export { FATAL_EXIT_CODE, FatalError, listenError, type ListenTarget } from './fatal-error.js';
 export { assertPortFree } from './port-check.js';
 export { eachLine } from './line-splitter.js';
+export { stepBack } from './step-back.js';

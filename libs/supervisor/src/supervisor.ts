@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { FatalError } from './fatal-error.js';
 import { eachLine } from './line-splitter.js';
 import { isChildMessage } from './messages.js';
+import { stepBack } from './step-back.js';
 
 /** A process that is to run for as long as its parent. */
 export interface ChildSpec {
@@ -16,6 +17,8 @@ export interface ChildSpec {
   readonly readyDeadlineMs: number;
   /** Time from SIGTERM to SIGKILL. */
   readonly stopDeadlineMs: number;
+  /** Steps behind the parent where processors are short (nice); 0 without. */
+  readonly niceness?: number;
 }
 
 /** Pauses between an unexpected exit and the next start. */
@@ -131,6 +134,7 @@ class SupervisedChild {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     });
+    if (spec.niceness !== undefined) stepBack(child.pid, spec.niceness);
     this.process = child;
     this.state = 'starting';
     const lastWords: string[] = [];

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { eachLine, FatalError } from '@quayside/supervisor';
+import { eachLine, FatalError, stepBack } from '@quayside/supervisor';
 import { findBinaries, type Binaries } from './binaries.js';
 import { DATABASE_NAME, ensureCluster, reachFolder, serverEnvironment } from './cluster.js';
 import { serverPid, stopLeftoverServer } from './leftover.js';
@@ -35,6 +35,8 @@ export interface EmbeddedPostgresOptions {
   readonly password: string;
   /** Connections that the apps of this installation open at most. */
   readonly maxConnections: number;
+  /** Steps behind this process where processors are short. */
+  readonly niceness: number;
   readonly onLine: (line: string) => void;
   readonly onCrash: (how: string) => void;
   readonly onFatal: (message: string) => void;
@@ -112,6 +114,7 @@ export class EmbeddedPostgres {
         stdio: ['pipe', 'pipe', 'pipe', reach.fd ?? 'ignore'],
       },
     );
+    stepBack(child.pid, this.options.niceness);
     this.child = child;
     // Closing the pipe of a guard that is gone already is no fault.
     child.stdin?.on('error', () => undefined);
