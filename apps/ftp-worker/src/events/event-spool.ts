@@ -60,6 +60,8 @@ const FILLING_SHARE = 0.5;
  * write. One process owns the folder.
  */
 export class EventSpool {
+  /** Called when a recorded change of a ledger gives bytes back, for which an upload may be waiting. */
+  onRoomMade: (() => void) | null = null;
   private readonly inherited: readonly OpenOperation[];
   private readonly folder: string;
   private readonly log: Log;
@@ -305,6 +307,7 @@ export class EventSpool {
     for (const append of group) {
       this.operations.apply(append.record, this.writer.segment);
       this.depth++;
+      if (makesRoom(append.record)) this.onRoomMade?.();
       append.resolve();
     }
     this.wake?.();
@@ -394,6 +397,10 @@ export class EventSpool {
 
 function isAtOrBehind(checkpoint: SpoolPosition, segment: number, recordEnd: number): boolean {
   return segment > checkpoint.segment || (segment === checkpoint.segment && recordEnd > checkpoint.offset);
+}
+
+function makesRoom(record: SpoolRecord): boolean {
+  return (record.k === 'end' || record.k === 'fact') && record.ledger.some(({ bytes }) => bytes < 0);
 }
 
 function asJournalFull(error: unknown): never {

@@ -34,6 +34,8 @@ export interface SpoolDrainerOptions {
   readonly log: Log;
   /** How long a first record waits for company. */
   readonly lingerMs?: number;
+  /** How long records of busy transfers may wait for company. */
+  readonly floodLingerMs?: number;
   /** How often the log is asked for what has been sent. */
   readonly confirmMs?: number;
   /** After this long, the queue is asked whether it still has what the log has not. */
@@ -52,7 +54,10 @@ const BUSY_RECORDS = 25;
  */
 const BUSY_LINGER = 2;
 /** Records read at once where many wait; the publisher makes jobs of at most 100 events of them. */
-const READ_RECORDS = 500;
+const READ_RECORDS = 2_000;
+/** Records that come in one wait when transfers keep the worker busy: then the log of them may come a little later. */
+const FLOOD_RECORDS = 250;
+const FLOOD_LINGER_MS = 900;
 /** Events that the log is asked for at once. */
 const CONFIRM_EVENTS = 2_000;
 const CONFIRM_MS = 1_000;
@@ -82,6 +87,10 @@ export class SpoolDrainer {
   private hurry = false;
   private awaited = 0;
   private busy = false;
+  private flooded = false;
+  /** Somebody may be waiting for bytes that were given back. */
+  private roomMade = false;
+  private rests = false;
   private headSinceMs: number | null = null;
   private failures = 0;
 
@@ -91,6 +100,10 @@ export class SpoolDrainer {
   }
 
   start(): void {
+    this.options.spool.onRoomMade = () => {
+      this.roomMade = true;
+      if (this.rests) this.carryPause.end();
+    };
     this.running ??= Promise.all([this.carryAll(), this.confirmAll()]);
   }
 
@@ -163,12 +176,25 @@ export class SpoolDrainer {
       await spool.waitFor(this.carried, signal);
       while (!signal.aborted && this.sent.waiting >= maxUnapplied) await this.progress();
       if (signal.aborted) break;
-      const lingers = !this.hurry && spool.stats().depth - this.sent.records < READ_RECORDS;
-      if (lingers) await this.carryPause.wait(this.busy ? lingerMs * BUSY_LINGER : lingerMs);
+      if (this.mayWait()) await this.carryPause.wait(this.busy ? lingerMs * BUSY_LINGER : lingerMs);
+      if (this.flooded && !this.roomMade && this.mayWait()) await this.rest();
       this.hurry = false;
+      this.roomMade = false;
       await this.carryBatch(this.carried);
     }
     this.wakeWaiters();
+  }
+
+  private mayWait(): boolean {
+    if (this.hurry || this.stopping.signal.aborted) return false;
+    return this.options.spool.stats().depth - this.sent.records < READ_RECORDS;
+  }
+
+  /** Ends early when bytes are given back. */
+  private async rest(): Promise<void> {
+    this.rests = true;
+    await this.carryPause.wait(this.options.floodLingerMs ?? FLOOD_LINGER_MS);
+    this.rests = false;
   }
 
   private async carryBatch(from: SpoolPosition): Promise<void> {
@@ -189,6 +215,7 @@ export class SpoolDrainer {
       return;
     }
     this.busy = records.length >= BUSY_RECORDS;
+    this.flooded = records.length >= FLOOD_RECORDS;
     const jobs: SentJob[] = [];
     const publishing = this.publishing(events, 0, jobs);
     const applying = new SplitDelivery({
