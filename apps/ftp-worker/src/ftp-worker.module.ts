@@ -2,8 +2,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config, WorkerPlace } from '@quayside/config';
 import { DatabaseModule } from '@quayside/database';
 import type { AppLog } from '@quayside/observability';
-import { configuredCertificate, FtpWorker } from './ftp-worker.js';
-import { APP_CONFIG, APP_LOG, CERTIFICATE, WORKER_PLACE } from './tokens.js';
+import { configuredAuthorities, configuredCertificate, FtpWorker } from './ftp-worker.js';
+import { APP_CONFIG, APP_LOG, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
 
 @Module({})
 export class FtpWorkerModule {
@@ -24,6 +24,7 @@ export class FtpWorkerModule {
         { provide: APP_LOG, useValue: log },
         { provide: WORKER_PLACE, useValue: place },
         { provide: CERTIFICATE, useFactory: () => configuredCertificate(config) },
+        { provide: CLIENT_AUTHORITIES, useFactory: () => configuredAuthorities(config) },
         FtpWorker,
       ],
     };

@@ -17,7 +17,7 @@ import {
   type WorkerLoad,
 } from '@quayside/database';
 import { newId } from '@quayside/domain';
-import { FtpEngine } from '@quayside/ftp-engine';
+import { type ClientAuthorities, FtpEngine } from '@quayside/ftp-engine';
 import type { AppLog } from '@quayside/observability';
 import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import { EventPublisher, queueConnection } from '@quayside/queue';
@@ -28,7 +28,12 @@ import { LoginThrottle } from './auth/login-throttle.js';
 import { WorkerEvents } from './events/worker-events.js';
 import { Heartbeat, LEASE_TTL_MS } from './fleet/heartbeat.js';
 import { NodeDrain } from './fleet/node-drain.js';
-import { type CertificatePair, readCertificatePair, watchCertificatePair } from './listeners/certificate-files.js';
+import {
+  type CertificatePair,
+  readCertificatePair,
+  readClientAuthorities,
+  watchFiles,
+} from './listeners/certificate-files.js';
 import { openListeners } from './listeners/listener-sockets.js';
 import { TenantHosts } from './listeners/tenant-hosts.js';
 import { QuotaLeases } from './quota/quota-leases.js';
@@ -41,7 +46,7 @@ import { SpaceBackends } from './storage/storage-resolver.js';
 import { Metering } from './traffic/metering.js';
 import { MonthlyTraffic } from './traffic/monthly-traffic.js';
 import { SharedRates } from './traffic/shared-rates.js';
-import { APP_CONFIG, APP_LOG, CERTIFICATE, WORKER_PLACE } from './tokens.js';
+import { APP_CONFIG, APP_LOG, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
 import { SpaceRemoval } from './upkeep/space-removal.js';
 import { WorkerJournal } from './worker-journal.js';
 
@@ -75,7 +80,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly ledger: QuotaLedgerRepository;
   private predecessors: string[] = [];
   private startsDraining = false;
-  private unwatch: () => void = () => undefined;
+  private unwatch: (() => void)[] = [];
 
   constructor(
     @Inject(APP_CONFIG) private readonly config: Config,
@@ -83,6 +88,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(WORKER_PLACE) private readonly place: WorkerPlace,
     @Inject(Database) database: Database,
     @Inject(CERTIFICATE) certificate: CertificatePair | null,
+    @Inject(CLIENT_AUTHORITIES) clientAuthorities: ClientAuthorities | null,
   ) {
     const url = database.options.url;
     const ledger = (this.ledger = new QuotaLedgerRepository(database));
@@ -131,6 +137,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       sessions: this.directory,
       grants,
       upkeep: this.credentials,
+      certificates: config.tls.clientLogin,
     });
     this.metering = new Metering({
       rates: new SharedRates({
@@ -146,12 +153,14 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       {
         listeners: openListeners(config, place),
         certificate,
+        clientAuthorities,
         publicAddress: config.ftp.publicAddress ?? null,
         passivePorts: { min: passive.first, max: passive.last },
         masquerade: config.ftp.publicAddressRules,
         proxyTrusted: config.ftp.proxyTrusted,
         activeMode: config.ftp.activeMode,
         sessionReuse: config.tls.sessionReuse,
+        tlsUploadEnd: config.tls.uploadEnd,
         uploadFsync: config.storage.fsync,
         timeouts: {
           login: config.ftp.loginTimeoutMs,
@@ -229,13 +238,13 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       this.partials.start();
       this.scores.start();
     }
-    this.watchCertificate();
+    this.watchCertificates();
     void this.endLeasesOfPredecessors();
     this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.unwatch();
+    for (const unwatch of this.unwatch) unwatch();
     await this.engine.drain(this.config.ftp.drainTimeoutMs);
     this.changes.stop();
     this.leases.stop();
@@ -296,23 +305,46 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     }
   }
 
-  private watchCertificate(): void {
-    const { certFile, keyFile } = this.config.tls;
-    if (certFile === undefined || keyFile === undefined) return;
-    this.unwatch = watchCertificatePair(
-      certFile,
-      keyFile,
-      (pair) => {
-        this.engine.setCertificate(pair);
-        this.log.info('the certificate was replaced; new connections get the new one');
-      },
-      (error) => this.log.error('the new certificate cannot be used; the old one stays', { error: error.message }),
-    );
+  private watchCertificates(): void {
+    const { certFile, keyFile, clientCaFile } = this.config.tls;
+    if (certFile !== undefined && keyFile !== undefined) {
+      this.watch('the certificate', [certFile, keyFile], {
+        read: () => readCertificatePair(certFile, keyFile),
+        use: (pair) => this.engine.setCertificate(pair),
+      });
+    }
+    if (clientCaFile !== undefined) {
+      this.watch('the list of those who vouch for client certificates', [clientCaFile], {
+        read: () => readClientAuthorities(clientCaFile),
+        use: (authorities) => this.engine.setClientAuthorities(authorities),
+      });
+    }
   }
+
+  private watch<T>(what: string, files: readonly string[], parts: FileUse<T>): void {
+    const replace = (value: T): void => {
+      parts.use(value);
+      this.log.info(`${what} was replaced; new connections get the new one`);
+    };
+    const keep = (error: Error): void =>
+      this.log.error(`${what} cannot be replaced; the old one stays`, { error: error.message });
+    this.unwatch.push(watchFiles(files, parts.read, replace, keep));
+  }
+}
+
+/** Files that are read again when they change. */
+interface FileUse<T> {
+  readonly read: () => Promise<T>;
+  readonly use: (value: T) => void;
 }
 
 /** The listeners' certificate from the settings; null where none is set. */
 export async function configuredCertificate({ tls }: Config): Promise<CertificatePair | null> {
   if (tls.certFile === undefined || tls.keyFile === undefined) return null;
   return readCertificatePair(tls.certFile, tls.keyFile);
+}
+
+/** Who vouches for client certificates; null where the settings name nobody. */
+export async function configuredAuthorities({ tls }: Config): Promise<ClientAuthorities | null> {
+  return tls.clientCaFile === undefined ? null : readClientAuthorities(tls.clientCaFile);
 }

@@ -48,7 +48,10 @@ export interface Config {
     /** Both or neither. */
     readonly certFile: string | undefined;
     readonly keyFile: string | undefined;
+    readonly clientCaFile: string | undefined;
+    readonly clientLogin: 'sufficient' | 'optional' | 'required';
     readonly sessionReuse: 'off' | 'prefer' | 'require';
+    readonly uploadEnd: 'compat' | 'strict';
   };
   readonly storage: { readonly root: string; readonly fsync: boolean; readonly partialTtlMs: number };
   readonly spool: { readonly dir: string; readonly maxBytes: number };
@@ -92,7 +95,10 @@ export function toConfig(values: SettingValues): Config {
     tls: {
       certFile: values.FTP_TLS_CERT,
       keyFile: values.FTP_TLS_KEY,
+      clientCaFile: values.FTP_TLS_CLIENT_CA,
+      clientLogin: values.FTP_TLS_CLIENT_LOGIN,
       sessionReuse: values.FTP_TLS_SESSION_REUSE,
+      uploadEnd: values.FTP_TLS_UPLOAD_END,
     },
     storage: {
       root: values.STORAGE_ROOT ?? join(values.DATA_DIR, 'storage'),

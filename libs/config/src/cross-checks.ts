@@ -3,7 +3,7 @@ import type { SettingValues } from './config.js';
 
 /** Rules that look at more than one setting. Values that did not parse are absent and not judged again. */
 export function crossChecks(values: Partial<SettingValues>): SettingFault[] {
-  return [...portClashes(values), ...passiveRange(values), ...certificatePair(values)];
+  return [...portClashes(values), ...passiveRange(values), ...certificatePair(values), ...clientLogin(values)];
 }
 
 function portClashes(values: Partial<SettingValues>): SettingFault[] {
@@ -44,4 +44,11 @@ function certificatePair(values: Partial<SettingValues>): SettingFault[] {
   if ((values.FTP_TLS_CERT === undefined) === (values.FTP_TLS_KEY === undefined)) return [];
   const missing = values.FTP_TLS_CERT === undefined ? 'FTP_TLS_CERT' : 'FTP_TLS_KEY';
   return [{ name: missing, message: 'is missing: set FTP_TLS_CERT and FTP_TLS_KEY, or neither' }];
+}
+
+function clientLogin(values: Partial<SettingValues>): SettingFault[] {
+  if (values.FTP_TLS_CLIENT_LOGIN !== 'required' || values.FTP_TLS_CLIENT_CA !== undefined) return [];
+  return [
+    { name: 'FTP_TLS_CLIENT_LOGIN', message: 'is required, but no FTP_TLS_CLIENT_CA says whose certificates count' },
+  ];
 }

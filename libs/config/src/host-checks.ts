@@ -16,6 +16,9 @@ export function hostChecks(values: Partial<SettingValues>): SettingFault[] {
       });
     }
   }
+  const ca = values.FTP_TLS_CLIENT_CA;
+  if (ca !== undefined)
+    read('FTP_TLS_CLIENT_CA', ca, 'a PEM file of certificates', (pem) => new X509Certificate(pem), faults);
   return [...faults, ...certificateChecks(values.FTP_TLS_CERT, values.FTP_TLS_KEY)];
 }
 

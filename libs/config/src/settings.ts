@@ -224,12 +224,33 @@ export const SETTINGS = {
     fallbackNote: 'self-signed pair made in DATA_DIR',
     value: path(),
   }),
+  FTP_TLS_CLIENT_CA: optionalSetting({
+    group: 'TLS',
+    comment:
+      'PEM file of the authorities, and their revocation lists, whose client certificates name accounts; read again when it changes.',
+    fallbackNote: 'clients are asked for no certificate',
+    value: path(),
+  }),
+  FTP_TLS_CLIENT_LOGIN: setting({
+    group: 'TLS',
+    comment:
+      'What a client certificate that names the account is worth: sufficient (no password), optional (the password as well) or required (both, for every login).',
+    fallback: 'sufficient',
+    value: oneOf(['sufficient', 'optional', 'required']),
+  }),
   FTP_TLS_SESSION_REUSE: setting({
     group: 'TLS',
     comment:
       'Whether a data connection must resume the TLS session of its control connection: off, prefer (recorded) or require (refused otherwise).',
     fallback: 'prefer',
     value: oneOf(['off', 'prefer', 'require']),
+  }),
+  FTP_TLS_UPLOAD_END: setting({
+    group: 'TLS',
+    comment:
+      'An upload over TLS whose data connection ends without close_notify: compat takes it as complete, strict as cut off (426). docs/ftp-clients.md lists who sends it.',
+    fallback: 'compat',
+    value: oneOf(['compat', 'strict']),
   }),
 
   STORAGE_ROOT: optionalSetting({

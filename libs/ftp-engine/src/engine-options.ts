@@ -32,6 +32,14 @@ export interface CertificatePair {
   readonly key: string;
 }
 
+/** Who may vouch for client certificates. */
+export interface ClientAuthorities {
+  /** PEM certificates. */
+  readonly ca: string;
+  /** PEM revocation lists; with one of them, every authority needs one. */
+  readonly crl: readonly string[];
+}
+
 /** All in milliseconds. */
 export interface EngineTimeouts {
   /** From the accepted connection to the login. */
@@ -70,6 +78,8 @@ export interface EngineLimits {
 export interface EngineOptions {
   readonly listeners: readonly ListenerOptions[];
   readonly certificate?: CertificatePair | null;
+  /** Clients are asked for a certificate of theirs, which may name their account; null asks for none. */
+  readonly clientAuthorities?: ClientAuthorities | null;
   /** IPv4 announced in 227; null for the local address of the control connection. */
   readonly publicAddress?: string | null;
   readonly masquerade?: readonly MasqueradeRule[];
@@ -131,6 +141,7 @@ export function resolveOptions(options: EngineOptions): ResolvedEngineOptions {
   return {
     listeners: options.listeners,
     certificate: options.certificate ?? null,
+    clientAuthorities: options.clientAuthorities ?? null,
     publicAddress: options.publicAddress ?? null,
     masquerade: options.masquerade ?? [],
     passivePorts: options.passivePorts ?? { min: 0, max: 0 },

@@ -9,6 +9,7 @@ import { DataServices } from './data/data-services.js';
 import type { EngineContext } from './engine-context.js';
 import {
   type CertificatePair,
+  type ClientAuthorities,
   type EngineOptions,
   type ListenerAddress,
   type ListenerOptions,
@@ -78,7 +79,7 @@ export class FtpEngine {
     readonly ports: EnginePorts,
   ) {
     this.#options = resolveOptions(options);
-    this.#certificates = new CertificateStore(this.#options.certificate);
+    this.#certificates = new CertificateStore(this.#options.certificate, this.#options.clientAuthorities);
     for (const listener of this.#options.listeners) {
       if ((listener.tls === 'required' || listener.tls === 'implicit') && !this.#certificates.available) {
         throw new Error(`Listener ${listener.name} needs TLS, but no certificate is configured`);
@@ -255,6 +256,11 @@ export class FtpEngine {
   /** For new connections; open ones keep theirs. Throws and changes nothing where the pair cannot be used. */
   setCertificate(certificate: CertificatePair): void {
     this.#certificates.replace(certificate);
+  }
+
+  /** For new connections. Throws and changes nothing where they cannot be used. */
+  setClientAuthorities(authorities: ClientAuthorities | null): void {
+    this.#certificates.replaceAuthorities(authorities);
   }
 
   #accept(socket: Socket, listener: ListenerOptions): void {

@@ -15,14 +15,16 @@ export interface LoginAttempt {
   /** `TLSv1.3` and the standard cipher name; null in clear. */
   readonly tlsVersion: string | null;
   readonly tlsCipher: string | null;
-  /** Name of a client certificate that the listener verified; null where none. */
-  readonly certificateName: string | null;
+  /** Names in the client's certificate that the listener verified (CN, e-mail SANs); null where none was shown or stood. */
+  readonly certificateNames: readonly string[] | null;
   readonly signal: AbortSignal;
 }
 
 /** Who is it, and what may they do. Throws DomainError (`auth.failed`, `auth.throttled`, `session.limit`, `auth.busy`, …). */
 export interface Authenticator {
   authenticate(attempt: LoginAttempt): Promise<SessionGrant>;
+  /** Asked at USER where a certificate was verified: who may come in without a password; null asks for one. Throws likewise. */
+  authenticateByCertificate?(attempt: Omit<LoginAttempt, 'password'>): Promise<SessionGrant | null>;
 }
 
 /** Finds the backend of a mount, rooted at its subpath; cached by the host. */

@@ -27,3 +27,50 @@ async function make(hosts: readonly string[]): Promise<TestCertificate> {
   });
   return { cert: pems.cert, key: pems.private };
 }
+
+/** Somebody who signs client certificates. */
+export interface TestAuthority {
+  readonly cert: string;
+  /** A certificate for a common name, with e-mail addresses as alternative names. */
+  issue(subject: ClientSubject): Promise<TestCertificate>;
+}
+
+export interface ClientSubject {
+  readonly commonName: string;
+  readonly emails?: readonly string[];
+  readonly expired?: boolean;
+}
+
+const DAY_MS = 86_400_000;
+
+export async function testAuthority(name = 'Test Authority'): Promise<TestAuthority> {
+  const own = await generate([{ name: 'commonName', value: name }], {
+    keySize: 2048,
+    algorithm: 'sha256',
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+    ],
+  });
+  return {
+    cert: own.cert,
+    issue: async ({ commonName, emails = [], expired = false }) => {
+      const now = Date.now();
+      const pems = await generate([{ name: 'commonName', value: commonName }], {
+        keySize: 2048,
+        algorithm: 'sha256',
+        ca: { key: own.private, cert: own.cert },
+        notBeforeDate: new Date(now - 2 * DAY_MS),
+        notAfterDate: new Date(now + (expired ? -DAY_MS : DAY_MS)),
+        extensions: [
+          { name: 'keyUsage', digitalSignature: true },
+          { name: 'extKeyUsage', clientAuth: true },
+          ...(emails.length === 0
+            ? []
+            : [{ name: 'subjectAltName' as const, altNames: emails.map((value) => ({ type: 1 as const, value })) }]),
+        ],
+      });
+      return { cert: pems.cert, key: pems.private };
+    },
+  };
+}

@@ -285,6 +285,10 @@ export class FakePorts implements EnginePorts {
       if (account === undefined || account.password !== attempt.password) throw new DomainError('auth.failed');
       return account.grant;
     },
+    authenticateByCertificate: async (attempt: Omit<LoginAttempt, 'password'>): Promise<SessionGrant | null> => {
+      const grant = this.accounts.get(attempt.login)?.grant;
+      return grant !== undefined && attempt.certificateNames?.includes(grant.login) === true ? grant : null;
+    },
   };
 
   readonly storage = { backendFor: (mount: GrantMount): StorageBackend => this.backendOf(mount) };

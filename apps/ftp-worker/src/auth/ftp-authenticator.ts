@@ -5,6 +5,7 @@ import {
   type FailureKind,
   isAnonymousName,
   loginError,
+  type LoginName,
   parseLoginName,
   sourceOf,
   type SessionGrant,
@@ -18,7 +19,7 @@ import type { CredentialUpkeep } from './credential-upkeep.js';
 import { LoginRefused } from './login-refused.js';
 import type { LoginThrottle } from './login-throttle.js';
 import { SourceTurns } from './source-turns.js';
-import { anonymousCredential, grantOf, loginFacts } from './session-grants.js';
+import { anonymousCredential, certificateCredential, grantOf, loginFacts } from './session-grants.js';
 
 export interface FtpAuthenticatorParts {
   readonly accounts: AccountDirectory;
@@ -28,8 +29,22 @@ export interface FtpAuthenticatorParts {
   readonly sessions: SessionDirectory;
   readonly grants: LiveGrants;
   readonly upkeep: Pick<CredentialUpkeep, 'used'>;
+  /** What a client certificate that names the account is worth; see {@link CertificateRule}. */
+  readonly certificates?: CertificateRule;
   readonly nowMs?: () => number;
 }
+
+/**
+ * What a verified client certificate that names the account is worth: `sufficient` saves the password, `optional` does
+ * not, `required` is both for every login. One that names other accounts only is refused under each of them.
+ */
+export type CertificateRule = 'sufficient' | 'optional' | 'required';
+
+type CertificateAttempt = Omit<LoginAttempt, 'password'>;
+type FullName = LoginName & { readonly tenant: string };
+
+/** Names in one certificate that are looked at. */
+const MAX_NAMES = 16;
 
 /**
  * Who is it, and may they come in: throttle → account → password → policy → place among the sessions. Every refusal
@@ -38,9 +53,11 @@ export interface FtpAuthenticatorParts {
 export class FtpAuthenticator implements Authenticator {
   private readonly nowMs: () => number;
   private readonly turns = new SourceTurns();
+  private readonly certificates: CertificateRule;
 
   constructor(private readonly parts: FtpAuthenticatorParts) {
     this.nowMs = parts.nowMs ?? Date.now;
+    this.certificates = parts.certificates ?? 'sufficient';
   }
 
   async authenticate(attempt: LoginAttempt): Promise<SessionGrant> {
@@ -52,22 +69,61 @@ export class FtpAuthenticator implements Authenticator {
       await this.inTurn(attempt, () => hasher.verifyNothing(password, signal));
       return this.refuse(attempt, record === null ? 'unknown-account' : 'decoy', record);
     }
-    const anonymous = record.anonymous !== null && isAnonymousName(parseLoginName(login)!.username);
+    const anonymous = isAnonymous(record, login);
     const credential = anonymous ? anonymousCredential(record) : await this.verify(record, attempt);
     if (credential === null) return this.refuse(attempt, 'wrong-password', record);
-    const visit = { address: remoteAddress, tls: attempt.tls, atMs: this.nowMs() };
-    const decision = evaluateLogin(loginFacts(record, credential, visit));
-    if (!decision.ok) throw refused(loginError(decision), record);
-    const grant = grantOf(record, credential);
-    await this.parts.sessions.open(attempt, grant);
-    this.parts.grants.opened(attempt, grant, credential, record);
-    throttle.succeeded(login, remoteAddress);
+    if (!(await this.certificateAllows(record, attempt, anonymous))) {
+      throw refused(new DomainError('auth.certificate'), record);
+    }
+    const grant = await this.enter(record, credential, attempt);
     if (!anonymous) this.parts.upkeep.used(credential, password, remoteAddress);
     return grant;
   }
 
+  /** Null where the certificate alone does not do: it names somebody else, or nobody, or a password is wanted as well. */
+  async authenticateByCertificate(attempt: CertificateAttempt): Promise<SessionGrant | null> {
+    const names = loginNamesOf(attempt.certificateNames);
+    if (this.certificates !== 'sufficient' || names.length === 0) return null;
+    await this.parts.throttle.admit(attempt.login, attempt.remoteAddress);
+    const record = await this.find(attempt);
+    if (record === null || record.account.decoy || isAnonymous(record, attempt.login)) return null;
+    if (!(await this.isNamed(record, names))) return null;
+    return this.enter(record, certificateCredential(record), attempt);
+  }
+
+  /** The account is proved: may it be used from there, so, and now, and is there a place? */
+  private async enter(
+    record: LoginRecord,
+    credential: LoginCredential,
+    attempt: CertificateAttempt,
+  ): Promise<SessionGrant> {
+    const { login, remoteAddress, tls } = attempt;
+    const decision = evaluateLogin(loginFacts(record, credential, { address: remoteAddress, tls, atMs: this.nowMs() }));
+    if (!decision.ok) throw refused(loginError(decision), record);
+    const grant = grantOf(record, credential);
+    await this.parts.sessions.open(attempt, grant);
+    this.parts.grants.opened(attempt, grant, credential, record);
+    this.parts.throttle.succeeded(login, remoteAddress);
+    return grant;
+  }
+
+  /** Besides the password: a certificate must not name another account, and where one is required, name this one. */
+  private async certificateAllows(record: LoginRecord, attempt: LoginAttempt, anonymous: boolean): Promise<boolean> {
+    const names = loginNamesOf(attempt.certificateNames);
+    if (this.certificates === 'required') return this.isNamed(record, names);
+    return names.length === 0 || anonymous || this.isNamed(record, names);
+  }
+
+  private async isNamed(record: LoginRecord, names: readonly FullName[]): Promise<boolean> {
+    for (const name of names) {
+      const named = await this.parts.accounts.find(name);
+      if (named !== null && named.account.id === record.account.id) return true;
+    }
+    return false;
+  }
+
   /** The account that the login name, or HOST and SNI with it, mean; null where they mean nobody. */
-  private async find(attempt: LoginAttempt): Promise<LoginRecord | null> {
+  private async find(attempt: CertificateAttempt): Promise<LoginRecord | null> {
     const name = parseLoginName(attempt.login);
     if (name === null) return null;
     const tenant = name.tenant ?? attempt.hostTenant;
@@ -119,4 +175,16 @@ export class FtpAuthenticator implements Authenticator {
 
 function refused(error: DomainError, record: LoginRecord | null): DomainError {
   return record === null ? error : new LoginRefused(error, record.tenant.id, record.account.id);
+}
+
+function isAnonymous(record: LoginRecord, login: string): boolean {
+  return record.anonymous !== null && isAnonymousName(parseLoginName(login)!.username);
+}
+
+/** Only whole login names count, `user@tenant`: the authorities vouch for names, and a bare one is many tenants'. */
+function loginNamesOf(names: readonly string[] | null): readonly FullName[] {
+  return (names ?? []).slice(0, MAX_NAMES).flatMap((text) => {
+    const name = parseLoginName(text);
+    return name === null || name.tenant === null ? [] : [{ username: name.username, tenant: name.tenant }];
+  });
 }

@@ -87,8 +87,16 @@ export function anonymousCredential(record: LoginRecord): LoginCredential {
   };
 }
 
+const BY_CERTIFICATE = 'certificate';
+
+/** What somebody comes in with whom a client certificate alone has proved. */
+export function certificateCredential(record: LoginRecord): LoginCredential {
+  return { ...anonymousCredential(record), id: BY_CERTIFICATE, label: 'client certificate' };
+}
+
 /** The credential of an open session as it is now; null where it is gone. */
 export function credentialOf(record: LoginRecord, id: string): LoginCredential | null {
+  if (id === BY_CERTIFICATE) return certificateCredential(record);
   if (id === record.account.id) return record.anonymous === null ? null : anonymousCredential(record);
   return record.credentials.find((credential) => credential.id === id) ?? null;
 }

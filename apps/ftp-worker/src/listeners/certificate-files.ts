@@ -1,6 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { readFile, stat } from 'node:fs/promises';
 import { X509Certificate } from 'node:crypto';
+import type { ClientAuthorities } from '@quayside/ftp-engine';
 
 /** A PEM pair that has been checked to belong together. */
 export interface CertificatePair {
@@ -29,18 +30,37 @@ export async function readCertificatePair(certFile: string, keyFile: string): Pr
   return { cert, key };
 }
 
+/** Reads who vouches for client certificates: certificates and revocation lists of one PEM file. Throws likewise. */
+export async function readClientAuthorities(file: string): Promise<ClientAuthorities> {
+  const pem = await readFile(file, 'utf8').catch((error: Error) =>
+    fail(`FTP_TLS_CLIENT_CA ${file} cannot be read: ${error.message}`),
+  );
+  const ca = (pem.match(CERTIFICATES) ?? []).join('\n');
+  const crl = pem.match(REVOCATIONS) ?? [];
+  try {
+    void new X509Certificate(ca);
+    createSecureContext({ ca, ...(crl.length === 0 ? {} : { crl }) });
+  } catch (error) {
+    fail(`FTP_TLS_CLIENT_CA ${file} does not hold valid PEM certificates: ${(error as Error).message}`);
+  }
+  return { ca, crl };
+}
+
+const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const REVOCATIONS = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g;
+
 function fail(message: string): never {
   throw new Error(message);
 }
 
 /**
- * Calls `onChange` with the new pair whenever the files have changed and hold a valid pair; `onFault` where they
- * changed to something unusable (the old pair stays in use). Returns a function that stops watching.
+ * Calls `onChange` with what `read` makes of the files whenever they have changed and are valid; `onFault` where they
+ * changed to something unusable (what was before stays in use). Returns a function that stops watching.
  */
-export function watchCertificatePair(
-  certFile: string,
-  keyFile: string,
-  onChange: (pair: CertificatePair) => void,
+export function watchFiles<T>(
+  files: readonly string[],
+  read: () => Promise<T>,
+  onChange: (value: T) => void,
   onFault: (error: Error) => void,
 ): () => void {
   let known = '';
@@ -49,12 +69,12 @@ export function watchCertificatePair(
     if (checking) return;
     checking = true;
     try {
-      const [cert, key] = await Promise.all([stat(certFile), stat(keyFile)]);
-      const now = `${cert.ino}:${cert.mtimeMs}:${cert.size}:${key.ino}:${key.mtimeMs}:${key.size}`;
+      const states = await Promise.all(files.map((file) => stat(file)));
+      const now = states.map(({ ino, mtimeMs, size }) => `${ino}:${mtimeMs}:${size}`).join(' ');
       if (known === '') known = now;
       if (now === known) return;
       known = now;
-      onChange(await readCertificatePair(certFile, keyFile));
+      onChange(await read());
     } catch (error) {
       onFault(error as Error);
     } finally {

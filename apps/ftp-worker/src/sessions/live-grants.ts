@@ -44,7 +44,12 @@ export class LiveGrants {
     private readonly log: Log,
   ) {}
 
-  opened(attempt: LoginAttempt, grant: SessionGrant, credential: LoginCredential, record: LoginRecord): void {
+  opened(
+    attempt: Omit<LoginAttempt, 'password'>,
+    grant: SessionGrant,
+    credential: LoginCredential,
+    record: LoginRecord,
+  ): void {
     const { remoteAddress, tls } = attempt;
     const changesAtMs = changeOf(record, credential);
     const session = { grant, credentialVersion: credential.version, address: remoteAddress, tls, changesAtMs };

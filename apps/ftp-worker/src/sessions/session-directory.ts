@@ -44,7 +44,7 @@ export class SessionDirectory {
   constructor(private readonly options: SessionDirectoryOptions) {}
 
   /** Throws `session.limit` where a cap is full, `database.unavailable` where a cap cannot be counted. */
-  async open(attempt: LoginAttempt, grant: SessionGrant): Promise<void> {
+  async open(attempt: Omit<LoginAttempt, 'password'>, grant: SessionGrant): Promise<void> {
     const session: NewFtpSession = {
       id: attempt.sessionId,
       workerId: this.options.workerId,

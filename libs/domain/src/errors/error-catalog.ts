@@ -44,6 +44,7 @@ export const ERROR_CATALOG = {
   'auth.failed': { title: 'Login incorrect', http: 401, ftp: 530, retryable: false },
   'auth.required': { title: 'Log in first', http: 401, ftp: 530, retryable: false },
   'auth.tls-required': { title: 'Use AUTH TLS first', http: 403, ftp: 530, retryable: false },
+  'auth.certificate': { title: 'Login incorrect', http: 403, ftp: 530, retryable: false },
   'auth.throttled': { title: 'Too many failed logins; try again later', http: 429, ftp: 421, retryable: true },
   'auth.busy': { title: 'The server is busy; try again shortly', http: 503, ftp: 421, retryable: true },
   'access.denied': { title: 'Permission denied', http: 403, ftp: 550, retryable: false },

@@ -522,6 +522,7 @@ export class ControlChannel implements ControlLink {
     session.dropDataChannel();
     session.pendingLogin = null;
     session.grant = null;
+    session.byCertificate = false;
     session.fs = null;
     session.type = 'A';
     session.cwd = ROOT;

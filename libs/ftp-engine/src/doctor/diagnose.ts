@@ -3,6 +3,7 @@ import type { CodeOf } from './doctor-table.js';
 
 const OF_LOGIN: Partial<Record<ErrorCode, CodeOf<'login'>>> = {
   'auth.failed': 'BAD_CREDENTIAL',
+  'auth.certificate': 'CERTIFICATE_DENIED',
   'auth.throttled': 'THROTTLED',
   'auth.busy': 'SERVER_BUSY',
   'auth.tls-required': 'PROTOCOL_DENIED',

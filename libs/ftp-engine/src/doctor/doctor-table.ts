@@ -10,6 +10,10 @@ export interface Diagnosis {
 /** THE table of the connection doctor: every failed login, session, data connection and transfer has one of its codes. */
 export const DOCTOR = {
   BAD_CREDENTIAL: { about: 'login', hint: 'User name or password are wrong.' },
+  CERTIFICATE_DENIED: {
+    about: 'login',
+    hint: 'The client certificate is missing, is not valid, or names another account.',
+  },
   ADDRESS_DENIED: { about: 'login', hint: 'The policy refuses the address that the client comes from.' },
   PROTOCOL_DENIED: { about: 'login', hint: 'The policy refuses this protocol: TLS is required, or FTPS is off.' },
   HOURS_DENIED: { about: 'login', hint: 'The policy allows no login at this hour.' },

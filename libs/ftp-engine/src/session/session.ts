@@ -49,6 +49,8 @@ export class Session {
   pendingLogin: string | null = null;
   loginFailures = 0;
   grant: SessionGrant | null = null;
+  /** The client's certificate was enough: a PASS that follows all the same is superfluous. */
+  byCertificate = false;
   fs: AccountFileSystem | null = null;
 
   type: 'A' | 'I' = 'A';

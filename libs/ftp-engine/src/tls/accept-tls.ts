@@ -4,6 +4,7 @@ import type { TenantHost } from '../ports.js';
 import type { Session } from '../session/session.js';
 import { type CertificateContexts, TicketBinding } from './certificate-contexts.js';
 import type { CertificateStore } from './certificate-store.js';
+import { clientCertificateOf } from './client-certificate.js';
 import type { SessionTls } from './session-tls.js';
 
 /** What a finished handshake on the control connection tells. */
@@ -40,6 +41,8 @@ export function acceptTls(
   const tlsSocket = new TLSSocket(socket, {
     isServer: true,
     secureContext: own.contextFor('control', binding),
+    // Whoever has none, or a bad one, is let through the handshake: what it is worth is decided at the login.
+    ...(certificates.asksClients ? { requestCert: true, rejectUnauthorized: false } : {}),
     ...(session.engine.options.tenants
       ? { SNICallback: (servername: string, done: SniDone) => void chooseByName(servername, done) }
       : {}),
@@ -53,12 +56,22 @@ export function acceptTls(
         binding,
         version: tlsSocket.getProtocol() ?? 'TLS',
         cipher: tlsSocket.getCipher().standardName,
+        certificateNames: certificates.asksClients ? verifiedNames(tlsSocket, session) : null,
       },
       servername: typeof servername === 'string' && servername !== '' ? servername.toLowerCase() : null,
       tenant,
     });
   });
   return tlsSocket;
+}
+
+function verifiedNames(socket: TLSSocket, session: Session): readonly string[] | null {
+  const certificate = clientCertificateOf(socket);
+  if (certificate !== null && certificate.fault !== null) {
+    const { remoteAddress, engine } = session;
+    engine.ports.log.info('a client certificate does not stand', { remoteAddress, fault: certificate.fault });
+  }
+  return certificate?.names ?? null;
 }
 
 type SniDone = (error: Error | null, context?: SecureContext) => void;

@@ -63,7 +63,7 @@ describe.each([
 ] as const)('CertificateContexts with %s', (_, shareContexts) => {
   describe.each(['TLSv1.2', 'TLSv1.3'] as const)('on %s', (version) => {
     it('resumes the control session on a data connection', async () => {
-      const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), shareContexts);
+      const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), null, shareContexts);
       const binding = new TicketBinding();
       const control = await handshake(contexts, 'control', binding, version);
       for (let count = 0; count < 3; count++) {
@@ -74,7 +74,7 @@ describe.each([
     });
 
     it('does not resume a ticket of another control session', async () => {
-      const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), shareContexts);
+      const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), null, shareContexts);
       const mine = new TicketBinding();
       const foreign = await handshake(contexts, 'control', new TicketBinding(), version);
       await handshake(contexts, 'control', mine, version);
@@ -83,7 +83,7 @@ describe.each([
     });
 
     it('still resumes after other sessions came in between', async () => {
-      const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), shareContexts);
+      const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), null, shareContexts);
       const first = new TicketBinding();
       const control = await handshake(contexts, 'control', first, version);
       const other = new TicketBinding();
@@ -96,14 +96,14 @@ describe.each([
   });
 
   it('sends tickets on control connections and none after a full handshake on data connections', async () => {
-    const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), shareContexts);
+    const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), null, shareContexts);
     const binding = new TicketBinding();
     expect((await handshake(contexts, 'control', binding, 'TLSv1.3')).tickets.length).toBeGreaterThan(0);
     expect((await handshake(contexts, 'data', binding, 'TLSv1.3')).tickets).toHaveLength(0);
   });
 
   it('refuses TLS 1.1', async () => {
-    const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), shareContexts);
+    const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), null, shareContexts);
     await expect(handshake(contexts, 'control', new TicketBinding(), 'TLSv1.1')).rejects.toThrow(/protocol/i);
   });
 });

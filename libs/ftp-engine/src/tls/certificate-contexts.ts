@@ -1,7 +1,7 @@
 import { constants, randomBytes } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { withholdTickets } from '@quayside/native';
-import type { CertificatePair } from '../engine-options.js';
+import type { CertificatePair, ClientAuthorities } from '../engine-options.js';
 
 /**
  * TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 brings its own. CBC suites are left out: every
@@ -46,10 +46,17 @@ export class CertificateContexts {
   readonly #ofSession = new WeakMap<TicketBinding, { control: SecureContext; data: SecureContext }>();
 
   /** Throws OpenSSL's error where certificate and key cannot be used together. */
-  constructor(certificate: CertificatePair, ticketKeys: Buffer, shareContexts = true) {
+  constructor(
+    certificate: CertificatePair,
+    ticketKeys: Buffer,
+    authorities: ClientAuthorities | null = null,
+    shareContexts = true,
+  ) {
     this.#options = {
       cert: certificate.cert,
       key: certificate.key,
+      ...(authorities === null ? {} : { ca: authorities.ca }),
+      ...(authorities === null || authorities.crl.length === 0 ? {} : { crl: [...authorities.crl] }),
       minVersion: 'TLSv1.2',
       ciphers: CIPHERS,
       honorCipherOrder: true,

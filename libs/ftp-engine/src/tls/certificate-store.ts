@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
-import type { CertificatePair } from '../engine-options.js';
+import type { CertificatePair, ClientAuthorities } from '../engine-options.js';
 import { CertificateContexts, newTicketKeys } from './certificate-contexts.js';
 
 /** Contexts of tenants' certificates that are kept at once. */
 const MAX_TENANT_CONTEXTS = 1000;
 
-/** The certificates of an engine: its own, replaced without a restart, and those of tenants' domains. */
+/** The certificates of an engine: its own, replaced without a restart, those of tenants' domains, and who vouches for clients'. */
 export class CertificateStore {
+  #certificate: CertificatePair | null = null;
   #own: CertificateContexts | null = null;
+  #authorities: ClientAuthorities | null;
   readonly #ticketKeys = newTicketKeys();
   readonly #tenants = new Map<string, CertificateContexts>();
 
-  constructor(certificate: CertificatePair | null) {
+  constructor(certificate: CertificatePair | null, authorities: ClientAuthorities | null = null) {
+    this.#authorities = authorities;
     if (certificate !== null) this.replace(certificate);
   }
 
@@ -24,9 +27,22 @@ export class CertificateStore {
     return this.#own;
   }
 
+  /** Whether clients are asked for a certificate. */
+  get asksClients(): boolean {
+    return this.#authorities !== null;
+  }
+
   /** For new connections; open ones keep theirs. A pair that cannot be used throws and changes nothing. */
   replace(certificate: CertificatePair): void {
-    this.#own = new CertificateContexts(certificate, this.#ticketKeys);
+    this.#own = this.#contexts(certificate, this.#authorities);
+    this.#certificate = certificate;
+  }
+
+  /** The same for those who vouch for clients. */
+  replaceAuthorities(authorities: ClientAuthorities | null): void {
+    if (this.#certificate !== null) this.#own = this.#contexts(this.#certificate, authorities);
+    this.#authorities = authorities;
+    this.#tenants.clear();
   }
 
   /** A tenant's certificate, parsed once. */
@@ -39,9 +55,13 @@ export class CertificateStore {
       this.#tenants.set(key, known);
       return known;
     }
-    const contexts = new CertificateContexts(certificate, this.#ticketKeys);
+    const contexts = this.#contexts(certificate, this.#authorities);
     this.#tenants.set(key, contexts);
     if (this.#tenants.size > MAX_TENANT_CONTEXTS) this.#tenants.delete(this.#tenants.keys().next().value!);
     return contexts;
+  }
+
+  #contexts(certificate: CertificatePair, authorities: ClientAuthorities | null): CertificateContexts {
+    return new CertificateContexts(certificate, this.#ticketKeys, authorities);
   }
 }

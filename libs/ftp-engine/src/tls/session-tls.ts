@@ -9,4 +9,6 @@ export interface SessionTls {
   readonly version: string;
   /** Standard name of the cipher suite. */
   readonly cipher: string;
+  /** Names in the client's verified certificate; null where none was shown or it does not stand. */
+  readonly certificateNames: readonly string[] | null;
 }

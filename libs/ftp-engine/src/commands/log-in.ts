@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DomainError, ERROR_CATALOG, ROOT, type SessionGrant } from '@quayside/domain';
+import { type Reply, reply } from '../control/reply.js';
+import { diagnoseLogin } from '../doctor/diagnose.js';
+import { DOCTOR } from '../doctor/doctor-table.js';
+import { AccountFileSystem } from '../filesystem/account-file-system.js';
+import type { LoginAttempt } from '../ports.js';
+import type { Session } from '../session/session.js';
+
+/** One text for every refusal: it must not tell which part was wrong (RFC 2577 §7). */
+const INCORRECT = reply(530, 'Authentication failed.');
+const TOO_MANY_FAILURES = reply(421, 'Too many failed logins.', 'close');
+
+/** What is known about a login before any password. */
+export function attemptOf(session: Session, login: string, signal: AbortSignal): Omit<LoginAttempt, 'password'> {
+  return {
+    sessionId: session.id,
+    login,
+    hostTenant: session.hostTenant,
+    remoteAddress: session.remoteAddress,
+    tls: session.tls !== null,
+    implicitTls: session.tls?.implicit ?? false,
+    tlsVersion: session.tls?.version ?? null,
+    tlsCipher: session.tls?.cipher ?? null,
+    certificateNames: session.tls?.certificateNames ?? null,
+    signal,
+  };
+}
+
+/** The session is the account’s from now on. */
+export function become(session: Session, grant: SessionGrant): void {
+  session.grant = grant;
+  session.loginFailures = 0;
+  session.cwd = ROOT;
+  session.fs = new AccountFileSystem(session, grant);
+  session.engine.ports.journal.record(session.facts(), grant, { type: 'login.succeeded' });
+}
+
+/** The event that says why, the delay, and the reply that does not. */
+export async function refuseLogin(
+  session: Session,
+  login: string,
+  error: DomainError,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const diagnosis = diagnoseLogin(error.code);
+  session.engine.ports.journal.record(session.facts(), null, {
+    type: 'login.failed',
+    login,
+    error,
+    doctor: { code: diagnosis, hint: DOCTOR[diagnosis].hint },
+  });
+  if (error.code === 'internal') throw error;
+  // The password was right: no failed attempt, so neither delay nor count.
+  if (error.code === 'session.limit') return INCORRECT;
+  if (ERROR_CATALOG[error.code].ftp !== 530) throw error;
+  const { limits } = session.engine.options;
+  session.loginFailures++;
+  await sleep(session.loginFailures * limits.loginFailureDelay, undefined, { signal });
+  if (session.loginFailures < limits.loginFailures) return INCORRECT;
+  session.endReason = 'login-failures';
+  return TOO_MANY_FAILURES;
+}
