@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { once } from 'node:events';
 
 const REPLY_DEADLINE_MS = 15_000;
@@ -25,6 +26,13 @@ export class RawControl {
   static async open(port: number): Promise<RawControl> {
     const control = new RawControl(connect(port, '127.0.0.1'));
     control.greeting = await control.reply();
+    return control;
+  }
+
+  /** Implicit TLS, with a server name or without. */
+  static async openTls(port: number, servername = ''): Promise<RawControl> {
+    const control = new RawControl(connectTls({ port, host: '127.0.0.1', servername, rejectUnauthorized: false }));
+    await control.reply();
     return control;
   }
 

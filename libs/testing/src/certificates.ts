@@ -28,6 +28,12 @@ async function make(hosts: readonly string[]): Promise<TestCertificate> {
   return { cert: pems.cert, key: pems.private };
 }
 
+/** The same with an ECDSA key. */
+export async function ecCertificate(name: string): Promise<TestCertificate> {
+  const pems = await generate([{ name: 'commonName', value: name }], { keyType: 'ec', algorithm: 'sha256' });
+  return { cert: pems.cert, key: pems.private };
+}
+
 /** Somebody who signs client certificates. */
 export interface TestAuthority {
   readonly cert: string;

@@ -54,6 +54,17 @@ export const RULES = proofs([
   ['USER without TLS where it is required is 530', TLS, 'refuses USER in clear where TLS is required'],
   ['A new certificate serves new connections', TLS, 'are replaced for new connections'],
   ['SNI and HOST choose the tenant’s certificate', TLS, 'are those of the tenant that SNI names'],
+  ['… also where keys are of different kinds', TLS, 'are the tenant’s whatever kinds of keys'],
+  [
+    'A client certificate that names the account: USER is 232',
+    'tls/client-certificates.spec.ts',
+    'that name the account answer USER with 232',
+  ],
+  [
+    'A client certificate that does not stand counts as none',
+    'tls/client-certificates.spec.ts',
+    'count as none where none is shown',
+  ],
   ['HOST must match the name of the handshake', TLS, 'must match the server name of the handshake'],
   ['FEAT lists exactly its features', COMMANDS, 'lists exactly these features'],
   ['MLSD has the grammar of RFC 3659', TRANSFERS, 'MLSD lines have the grammar'],

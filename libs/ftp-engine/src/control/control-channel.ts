@@ -6,7 +6,8 @@ import { decodeName, encodeName } from '@quayside/storage';
 import type { CommandDefinition } from '../commands/define-command.js';
 import type { ControlLink, Session } from '../session/session.js';
 import { descriptorOf } from '../transfer/socket-descriptor.js';
-import { acceptTls, type AcceptedTls } from '../tls/accept-tls.js';
+import { acceptTls, type AcceptedTls, chooseCertificate } from '../tls/accept-tls.js';
+import type { CertificateContexts } from '../tls/certificate-contexts.js';
 import type { CertificateStore } from '../tls/certificate-store.js';
 import { type AbortCause, CommandAborted } from './command-aborted.js';
 import { parseCommand } from './command-parser.js';
@@ -553,12 +554,22 @@ export class ControlChannel implements ControlLink {
     const own = this.host.certificates.own;
     if (own === null || raw.destroyed) return this.#destroy();
     this.#detach(raw);
-    // The TLS socket reports what happens to the raw one; its own error events must still have a listener.
+    // The TLS socket will report what happens to the raw one; its own error events must still have a listener.
     raw.on('error', this.#onError);
+    raw.on('close', this.#onClose);
     this.#reader.clear();
     this.#secured = 'handshake';
     this.#handshakeAtMs = Date.now();
-    const socket = acceptTls(raw, this.session, this.host.certificates, own, (accepted) => this.#onSecured(accepted));
+    void this.#handshake(raw, own);
+  }
+
+  async #handshake(raw: Socket, own: CertificateContexts): Promise<void> {
+    const { certificates } = this.host;
+    const chosen = await chooseCertificate(raw, this.session, certificates, own);
+    // What closed it has been or will be told by its events.
+    if (chosen === null || this.#closed || raw.destroyed) return;
+    raw.off('close', this.#onClose);
+    const socket = acceptTls(raw, this.session, certificates, chosen, (accepted) => this.#onSecured(accepted));
     this.#socket = socket;
     socket.on('_tlsError', this.#onError);
     this.#attach(socket);

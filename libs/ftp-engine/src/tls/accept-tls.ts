@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
-import { type SecureContext, TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import type { TenantHost } from '../ports.js';
 import type { Session } from '../session/session.js';
 import { type CertificateContexts, TicketBinding } from './certificate-contexts.js';
 import type { CertificateStore } from './certificate-store.js';
 import { clientCertificateOf } from './client-certificate.js';
+import { readClientHello } from './client-hello.js';
 import type { SessionTls } from './session-tls.js';
 
 /** What a finished handshake on the control connection tells. */
@@ -16,6 +17,35 @@ export interface AcceptedTls {
   readonly tenant: TenantHost | null;
 }
 
+/** With which certificate a handshake is answered. */
+export interface ChosenCertificate {
+  readonly contexts: CertificateContexts;
+  /** Server name that the client sent; null for none. */
+  readonly servername: string | null;
+  readonly tenant: TenantHost | null;
+}
+
+/**
+ * Look at the ClientHello for the server name and find its certificate; null where the connection ends before. Node's
+ * SNICallback adds a certificate to the one that the handshake began with: where their keys are of different kinds,
+ * OpenSSL then shows whichever the client prefers. So the name is known before the handshake begins.
+ */
+export async function chooseCertificate(
+  socket: Socket,
+  session: Session,
+  certificates: CertificateStore,
+  own: CertificateContexts,
+): Promise<ChosenCertificate | null> {
+  if (!session.engine.options.tenants) return { contexts: own, servername: null, tenant: null };
+  const hello = await readClientHello(socket);
+  if (hello === null) return null;
+  const servername = hello.serverName === null || hello.serverName === '' ? null : hello.serverName.toLowerCase();
+  if (servername === null) return { contexts: own, servername, tenant: null };
+  const tenant = await findTenant(session, servername);
+  if (socket.destroyed) return null;
+  return { contexts: contextsOf(tenant, session, certificates) ?? own, servername, tenant };
+}
+
 /**
  * Put TLS on a control connection, as server. The socket must have no listener that reads it. `onAccepted` runs when the
  * handshake is done, before any byte of the client's is delivered; errors arrive as `error` and `close` of the result.
@@ -24,31 +54,18 @@ export function acceptTls(
   socket: Socket,
   session: Session,
   certificates: CertificateStore,
-  own: CertificateContexts,
+  { contexts, servername, tenant }: ChosenCertificate,
   onAccepted: (accepted: AcceptedTls) => void,
 ): TLSSocket {
   const binding = new TicketBinding();
   const implicit = session.listener.tls === 'implicit';
-  let contexts = own;
-  let tenant: TenantHost | null = null;
-  const chooseByName = async (servername: string, done: SniDone): Promise<void> => {
-    const found = await findTenant(session, servername);
-    tenant = found;
-    contexts = contextsOf(found, session, certificates) ?? own;
-    // The context is bound to this session's tickets and taken in the same turn.
-    done(null, contexts.contextFor('control', binding));
-  };
   const tlsSocket = new TLSSocket(socket, {
     isServer: true,
-    secureContext: own.contextFor('control', binding),
+    secureContext: contexts.contextFor('control', binding),
     // Whoever has none, or a bad one, is let through the handshake: what it is worth is decided at the login.
     ...(certificates.asksClients ? { requestCert: true, rejectUnauthorized: false } : {}),
-    ...(session.engine.options.tenants
-      ? { SNICallback: (servername: string, done: SniDone) => void chooseByName(servername, done) }
-      : {}),
   });
   tlsSocket.once('secure', () => {
-    const servername = (tlsSocket as { readonly servername?: string | false }).servername;
     onAccepted({
       tls: {
         implicit,
@@ -58,7 +75,7 @@ export function acceptTls(
         cipher: tlsSocket.getCipher().standardName,
         certificateNames: certificates.asksClients ? verifiedNames(tlsSocket, session) : null,
       },
-      servername: typeof servername === 'string' && servername !== '' ? servername.toLowerCase() : null,
+      servername,
       tenant,
     });
   });
@@ -74,12 +91,10 @@ function verifiedNames(socket: TLSSocket, session: Session): readonly string[] |
   return certificate?.names ?? null;
 }
 
-type SniDone = (error: Error | null, context?: SecureContext) => void;
-
 async function findTenant(session: Session, servername: string): Promise<TenantHost | null> {
   const { tenants, log } = session.engine.ports;
   try {
-    return await tenants.find(servername.toLowerCase());
+    return await tenants.find(servername);
   } catch (error) {
     log.warn('no tenant could be looked up for a TLS server name', { servername, error });
     return null;

@@ -36,9 +36,6 @@ interface NativeContext {
  * and data connections another, which sends no tickets (SEMANTICS §4: they cost uploads their tail). Both take each
  * other's tickets, and only those of one control session: see {@link NativeContext}. Where the binding is missing each
  * session gets contexts and ticket keys of its own.
- *
- * Tickets are sealed with the keys of the context that a connection began with, also when its server name chose
- * another one: so all certificates of an engine share their ticket keys.
  */
 export class CertificateContexts {
   readonly #options: SecureContextOptions;

@@ -3,7 +3,14 @@ import { connect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { OPEN_POLICY } from '@quayside/domain';
-import { aGrant, type EngineFixture, type RawFtpClient, startEngine, testCertificate } from '@quayside/testing';
+import {
+  aGrant,
+  ecCertificate,
+  type EngineFixture,
+  type RawFtpClient,
+  startEngine,
+  testCertificate,
+} from '@quayside/testing';
 
 let fixture: EngineFixture;
 afterEach(() => fixture.stop());
@@ -230,6 +237,21 @@ describe('certificates', () => {
     }
     expect(fixture.ports.attempts[0]!.hostTenant).toBe('acme');
     expect(await list(client, ticket)).toEqual({ codes: [150, 226], reused: true });
+  });
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('are the tenant’s whatever kinds of keys there are, %s', async (version) => {
+    const [rsa, ec] = [await testCertificate('rsa.example'), await ecCertificate('ec.example')];
+    for (const [own, name, certificate] of [
+      [ec, 'rsa.example', rsa],
+      [rsa, 'ec.example', ec],
+    ] as const) {
+      fixture = await startEngine({ certificate: own });
+      fixture.ports.tenantHosts.set(name, { slug: 'acme', welcome: null, certificate });
+      const client = await greeted();
+      await client.secure({ servername: name, minVersion: version, maxVersion: version });
+      expect(commonName(client)).toBe(name);
+      if (name === 'rsa.example') await fixture.stop();
+    }
   });
 
   it('are the own one where nobody has the name, or looking it up fails', async () => {
