@@ -1,6 +1,7 @@
 import { childOf, compileSegment, DomainError, nameOf, segmentGlobFault, type VirtualPath } from '@quayside/domain';
 import type { AccountFileSystem, SeenEntry } from '../filesystem/account-file-system.js';
 import type { ListOptions } from './list-options.js';
+import { merged } from './merged.js';
 
 /** Formats one entry; `name` is what the listing calls it, and may have folders before it. */
 export type LineFormat = (entry: SeenEntry, name: string) => string;
@@ -147,18 +148,23 @@ export async function* inOrder(
 ): AsyncGenerator<readonly SeenEntry[]> {
   const asked = options !== null && (options.byTime || options.bySize || options.reverse);
   const limit = asked ? SORTABLE_ENTRIES : SORTED_ENTRIES;
-  let held: SeenEntry[] | null = [];
+  const order = orderOf(options);
+  let runs: (readonly SeenEntry[])[] | null = [];
+  let held = 0;
   for await (const page of pages) {
-    if (held === null) {
+    if (runs === null) {
       yield page;
       continue;
     }
-    for (const entry of page) held.push(entry);
-    if (held.length <= limit) continue;
-    yield held;
-    held = null;
+    runs.push(asked ? page.toSorted(order) : page);
+    held += page.length;
+    if (held <= limit) continue;
+    yield* runs;
+    runs = null;
   }
-  if (held !== null) yield held.toSorted(orderOf(options));
+  if (runs === null) return;
+  if (asked) yield* merged(runs, order);
+  else yield runs.flat().toSorted(order);
 }
 
 function byName(a: SeenEntry, b: SeenEntry): number {
