@@ -1,7 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { type ClientBase, Pool, type PoolConfig, types } from 'pg';
+import { type ClientBase, type PoolConfig, types } from 'pg';
 import { asDatabaseError } from './database-errors.js';
 import { PrismaClient } from './generated/prisma/client.js';
+import { PulsePool } from './pulse-pool.js';
 
 export type DatabaseRole = 'quayside_api' | 'quayside_worker' | 'quayside_consumer';
 
@@ -34,13 +35,16 @@ export interface Queryable {
  * and turns a lost database into `database.unavailable`.
  */
 export class Database implements Queryable {
-  readonly pool: Pool;
+  readonly pool: PulsePool;
   #prisma: PrismaClient | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(readonly options: DatabaseOptions) {
     const warn = options.onWarning ?? (() => undefined);
-    this.pool = new Pool(poolConfig(options, warn));
+    this.pool = new PulsePool(poolConfig(options, warn), {
+      onSilent: () => warn('the database does not answer; what needs it is refused until it does'),
+      onBack: () => warn('the database answers again'),
+    });
     this.pool.on('error', (error) => warn('an idle database connection was lost', error));
   }
 

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 
+/** A server that is frozen does not close its side; the connection goes with it when it comes back. */
+const GOODBYE_MS = 1_000;
 const CHANNEL = 'quayside_changed';
 
 /** A row that somebody changed, as triggers and quota functions tell it. */
@@ -112,7 +114,7 @@ export class Notifications {
         if (!signal.aborted) await client.query('SELECT 1');
       }
     } finally {
-      await client.end().catch(() => undefined);
+      await Promise.race([client.end().catch(() => undefined), delay(GOODBYE_MS, undefined, { ref: false })]);
     }
   }
 }
