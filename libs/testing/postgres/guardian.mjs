@@ -1,13 +1,15 @@
 // Runs one throw-away PostgreSQL for as long as its standard input is open. A process of its own, so that server and
 // files also go when the test run is killed: the pipe closes however its other end died.
-// Prints {"url": …} when ready, or {"error": …}.
+// Prints {"url": …} when ready, or {"error": …}. A line on its input is an order, answered {"done": …} when carried out:
+// stop, start (on the same port), freeze (it answers nothing, its connections stay) and thaw.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
 
 // PostgreSQL refuses to run as root; "nobody" exists everywhere, so no user has to be made for a test.
 const NOBODY = 65534;
@@ -16,9 +18,21 @@ const owner = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
 const folder = mkdtempSync(join(tmpdir(), 'quayside-test-postgres-'));
 let server;
 let ending = false;
+/** How the server is started again: its arguments. */
+let serverArguments = [];
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
 process.stdin.on('end', end).on('error', end).on('close', end).resume();
+const orders = {
+  stop: stopServer,
+  start: startServer,
+  freeze: () => signalAll('SIGSTOP'),
+  thaw: () => signalAll('SIGCONT'),
+};
+createInterface({ input: process.stdin }).on('line', async (order) => {
+  await orders[order]?.();
+  process.stdout.write(`${JSON.stringify({ done: order })}\n`);
+});
 
 try {
   const url = await start();
@@ -61,11 +75,9 @@ async function start() {
       max_wal_senders: 0,
       timezone: 'UTC',
     };
-    server = run(binaries.postgres, [
-      '-D',
-      data,
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ]);
+    const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    serverArguments = [binaries.postgres, ['-D', data, ...flags]];
+    server = run(...serverArguments);
     const ready = await Promise.race([server.said('ready to accept connections'), server.exited.then(() => false)]);
     if (ready) return `postgresql://quayside:${password}@127.0.0.1:${port}/postgres`;
     // Another process may have taken the port between our look and PostgreSQL's bind.
@@ -73,10 +85,29 @@ async function start() {
   }
 }
 
+async function stopServer() {
+  server.child.kill('SIGINT');
+  await server.exited;
+}
+
+async function startServer() {
+  server = run(...serverArguments);
+  await server.said('ready to accept connections');
+}
+
+/** The server and its processes, parent first: it must start no further ones. */
+function signalAll(signal) {
+  const parent = server.child.pid;
+  process.kill(parent, signal);
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean);
+  for (const child of children) process.kill(Number(child), signal);
+}
+
 async function end() {
   if (ending) return;
   ending = true;
-  if (server !== undefined) {
+  if (server !== undefined && server.child.exitCode === null) {
+    if (platform() === 'linux') signalAll('SIGCONT');
     server.child.kill('SIGQUIT');
     await server.exited;
   }

@@ -16,6 +16,8 @@ export interface QuotaLeasesOptions {
   readonly leaseTtlMs?: number;
   /** How long an upload waits for others that hold what it lacks before it is refused, ms. */
   readonly waitMs?: number;
+  /** How long a running upload waits for a database that is away, ms; shorter than its lease lives. */
+  readonly databaseWaitMs?: number;
   /** Carries what this worker has recorded to the ledger, within a short time. */
   readonly settle?: () => Promise<unknown>;
   /** How often a waiting upload asks although nobody woke it, ms: a lost notification costs this much. */
@@ -34,12 +36,13 @@ export class QuotaLeases implements QuotaGate {
   readonly workerId: string;
   readonly leaseTtlMs: number;
   readonly waitMs: number;
+  readonly databaseWaitMs: number;
   readonly settle: () => Promise<unknown>;
   readonly breaker = new RetryBreaker();
   readonly later: Later;
   private readonly askAgainMs: number;
-  /** Whether anything limits a space, by tenant and space id. */
-  private readonly limited = new Map<string, boolean>();
+  /** Whether anything limits a space, by tenant and space id; stale ones are asked again. */
+  private readonly limited = new Map<string, { readonly limited: boolean; stale: boolean }>();
   private readonly running = new Set<UploadLease>();
   /** Who waits, by tenant. */
   private readonly waiting = new Map<string, Set<() => void>>();
@@ -49,6 +52,7 @@ export class QuotaLeases implements QuotaGate {
     this.workerId = options.workerId;
     this.leaseTtlMs = options.leaseTtlMs ?? 60_000;
     this.waitMs = options.waitMs ?? 30_000;
+    this.databaseWaitMs = options.databaseWaitMs ?? this.leaseTtlMs * 0.75;
     this.settle = options.settle ?? (() => Promise.resolve());
     this.askAgainMs = options.askAgainMs ?? 2_000;
     this.later = new Later(options.log);
@@ -103,8 +107,7 @@ export class QuotaLeases implements QuotaGate {
 
   /** The limits of a space or tenant were changed; without a tenant, anything may have. Running uploads ask again. */
   limitsChanged(tenantId: string | null): void {
-    if (tenantId === null) this.limited.clear();
-    else for (const key of this.limited.keys()) if (key.startsWith(tenantId)) this.limited.delete(key);
+    for (const [key, known] of this.limited) if (tenantId === null || key.startsWith(tenantId)) known.stale = true;
     for (const lease of this.running) if (tenantId === null || lease.tenantId === tenantId) lease.limitsChanged();
     this.wake(tenantId);
   }
@@ -147,14 +150,21 @@ export class QuotaLeases implements QuotaGate {
     }
   }
 
+  /** While the database is away nobody can set a limit either: what was known last holds. */
   async isLimited(grant: SessionGrant, mount: GrantMount): Promise<boolean> {
     const key = `${grant.tenantId}/${mount.spaceId}`;
     const known = this.limited.get(key);
-    if (known !== undefined) return known;
-    const { space, tenant } = await this.ledger.state(grant.tenantId, mount.spaceId);
-    const limited = hasLimit(space) || hasLimit(tenant);
+    if (known?.stale === false) return known.limited;
+    let limited: boolean;
+    try {
+      const { space, tenant } = await this.ledger.state(grant.tenantId, mount.spaceId);
+      limited = hasLimit(space) || hasLimit(tenant);
+    } catch (error) {
+      if (known === undefined || !(error instanceof DomainError) || error.code !== 'database.unavailable') throw error;
+      return known.limited;
+    }
     if (this.limited.size >= MAX_KNOWN) this.limited.delete(this.limited.keys().next().value!);
-    this.limited.set(key, limited);
+    this.limited.set(key, { limited, stale: false });
     return limited;
   }
 

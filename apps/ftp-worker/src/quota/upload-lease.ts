@@ -28,6 +28,8 @@ export class UploadLease implements QuotaLease {
   /** A limit was changed since the ledger was asked. */
   private stale = false;
   private settling = true;
+  /** When the database was first missed; null while it answers. */
+  private awaySinceMs: number | null = null;
 
   constructor(
     private readonly leases: QuotaLeases,
@@ -68,13 +70,13 @@ export class UploadLease implements QuotaLease {
 
   async extend(totalBytes: number, neededBytes = totalBytes): Promise<number> {
     if (totalBytes <= this.coveredBytes) return this.coveredBytes;
-    if (!this.reserved && !(await this.leases.isLimited(this.ask.grant, this.ask.mount))) {
+    if (!this.reserved && !(await this.isLimitedNow())) {
       this.unlimited = true;
       this.stale = false;
       return this.coveredBytes;
     }
     this.unlimited = false;
-    const enough = await this.reserve(neededBytes, totalBytes, this.leases.waitMs);
+    const enough = await this.reserve(neededBytes, totalBytes, this.leases.databaseWaitMs);
     return enough ? this.coveredBytes : Math.min(this.coveredBytes, neededBytes - 1);
   }
 
@@ -121,21 +123,35 @@ export class UploadLease implements QuotaLease {
     this.stale = true;
   }
 
+  /** In a space that had no limit; the database may be away for the moment. */
+  private isLimitedNow(): Promise<boolean> {
+    return this.patiently(this.leases.databaseWaitMs, () => this.leases.isLimited(this.ask.grant, this.ask.mount));
+  }
+
+  /** Tries until the database answers; `patienceMs` from when it was first missed, over all calls of the upload. */
+  private async patiently<T>(patienceMs: number, call: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const answer = await call();
+        this.awaySinceMs = null;
+        return answer;
+      } catch (error) {
+        if (!(error instanceof DomainError) || error.code !== 'database.unavailable') throw error;
+        this.awaySinceMs ??= Date.now();
+        if (Date.now() - this.awaySinceMs > patienceMs) throw error;
+        await delay(RETRY_MS, undefined, { signal: this.ask.signal });
+      }
+    }
+  }
+
   /** Cover a file of `neededBytes`, and of `wantedBytes` where there is room; waits for others within the deadline. */
   private async reserve(neededBytes: number, wantedBytes: number, patienceMs: number): Promise<boolean> {
     const { ask, leases } = this;
     const untilMs = Date.now() + leases.waitMs;
-    const giveUpMs = Date.now() + Math.min(patienceMs, leases.waitMs);
     for (;;) {
-      let verdict: 'granted' | 'wait' | 'refused';
-      try {
-        verdict = await this.reserveOnce(neededBytes - this.replacesBytes, wantedBytes - this.replacesBytes);
-      } catch (error) {
-        if (!(error instanceof DomainError) || error.code !== 'database.unavailable' || Date.now() > giveUpMs)
-          throw error;
-        await delay(RETRY_MS, undefined, { signal: ask.signal });
-        continue;
-      }
+      const verdict = await this.patiently(patienceMs, () =>
+        this.reserveOnce(neededBytes - this.replacesBytes, wantedBytes - this.replacesBytes),
+      );
       if (verdict === 'granted') return true;
       if (verdict === 'refused' && this.settling) {
         // What was deleted a moment ago is on its way to the ledger: a client that has made room must not be refused.

@@ -11,7 +11,7 @@ export const appe = defineCommand({
   description: 'Append to a file',
   rfc: 'RFC 959 §4.1.3',
   flags: { arg: 'required', data: true },
-  replyCodes: { 'path.name-refused': 553, 'database.unavailable': 451 },
+  replyCodes: { 'path.name-refused': 553 },
   handler: async (context) => {
     if (context.session.takeRestart() > 0) return RESTART_PENDING;
     const path = context.session.fs!.resolve(context.arg);

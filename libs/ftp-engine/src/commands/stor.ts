@@ -12,7 +12,7 @@ export const stor = defineCommand({
   description: 'Store a file',
   rfc: 'RFC 959 §4.1.3, RFC 3659 §5',
   flags: { arg: 'required', data: true },
-  replyCodes: { ...NO_PLACE, 'database.unavailable': 451, 'request.invalid': 504 },
+  replyCodes: { ...NO_PLACE, 'request.invalid': 504 },
   handler: async (context) => {
     const { session } = context;
     const start = session.takeRestart();

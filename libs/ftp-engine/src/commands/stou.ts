@@ -20,7 +20,7 @@ export const stou = defineCommand({
   description: 'Store a file under a new name',
   rfc: 'RFC 959 §4.1.3, RFC 1123 §4.1.2.9',
   flags: { data: true },
-  replyCodes: { ...NO_PLACE, 'database.unavailable': 451 },
+  replyCodes: NO_PLACE,
   handler: async (context) => {
     const { session, arg } = context;
     if (session.takeRestart() > 0) return RESTART_PENDING;

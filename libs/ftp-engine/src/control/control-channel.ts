@@ -30,6 +30,8 @@ const INJECTION = reply(503, 'Nothing may follow AUTH before the TLS handshake.'
 
 /** RFC 959 §5.4 has 553 for verbs that make names. */
 const NAMES_OF_OTHERS = { 'path.name-refused': 550 };
+/** A database that is away costs no session that is logged in: what needs it can be tried again later. */
+const INSIDE = { 'database.unavailable': 451 };
 
 // oxlint-disable-next-line no-control-regex -- the range is what is asked for
 const ASCII = /^[\u0000-\u007f]*$/;
@@ -480,7 +482,8 @@ export class ControlChannel implements ControlLink {
         error: error.cause ?? error,
       });
     }
-    const { code, text } = toReply(error, { ...NAMES_OF_OTHERS, ...command.replyCodes });
+    const inside = this.session.grant === null ? {} : INSIDE;
+    const { code, text } = toReply(error, { ...NAMES_OF_OTHERS, ...inside, ...command.replyCodes });
     if (code === 421) this.session.endReason ??= error.code;
     return reply(code, text, code === 421 ? 'close' : null);
   }

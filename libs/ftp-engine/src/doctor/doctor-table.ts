@@ -88,6 +88,10 @@ export const DOCTOR = {
   NAME_TAKEN: { about: 'transfer', hint: 'Somebody else took the name during the upload.' },
   STORAGE_ERROR: { about: 'transfer', hint: 'The storage failed.' },
   JOURNAL_ERROR: { about: 'transfer', hint: 'The server could not record the transfer.' },
+  DATABASE_AWAY: {
+    about: 'transfer',
+    hint: 'The quota could not be asked because the server’s database was away; the upload can be resumed.',
+  },
   INTERNAL: { about: 'transfer', hint: 'An internal error.' },
 } as const satisfies Record<string, Diagnosis>;
 

@@ -18,6 +18,7 @@ const RESUMABLE: ReadonlySet<FailureReason> = new Set([
   'STALLED',
   'SIZE_MISMATCH',
   'JOURNAL_ERROR',
+  'DATABASE_AWAY',
 ]);
 
 const REASON_OF_ABORT: Record<AbortCause, FailureReason> = {
@@ -38,6 +39,7 @@ const REASON_OF_CODE: Partial<Record<ErrorCode, FailureReason>> = {
   'storage.full': 'DISK_FULL',
   'storage.unavailable': 'STORAGE_ERROR',
   'journal.full': 'JOURNAL_ERROR',
+  'database.unavailable': 'DATABASE_AWAY',
   'path.exists': 'NAME_TAKEN',
 };
 

@@ -1,0 +1,44 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+
+const GUARDIAN = join(import.meta.dirname, '../../libs/testing/postgres/guardian.mjs');
+
+/** A PostgreSQL of a spec's own, which it can take away and give back. */
+export class PostgresServer {
+  private constructor(
+    private readonly guardian: ChildProcess,
+    private readonly lines: Interface,
+    /** For DATABASE_URL. */
+    readonly url: string,
+  ) {}
+
+  static async start(): Promise<PostgresServer> {
+    const guardian = spawn(process.execPath, [GUARDIAN], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    const lines = createInterface({ input: guardian.stdout });
+    const { url, error } = JSON.parse(await lineOf(lines)) as { url?: string; error?: string };
+    if (url === undefined) throw new Error(`PostgreSQL could not be started: ${error}`);
+    return new PostgresServer(guardian, lines, url);
+  }
+
+  /** `freeze`: it answers nothing and keeps its connections; `stop`: they break and new ones are refused. */
+  async order(what: 'stop' | 'start' | 'freeze' | 'thaw'): Promise<void> {
+    this.guardian.stdin?.write(`${what}\n`);
+    await lineOf(this.lines);
+  }
+
+  async end(): Promise<void> {
+    const exited = once(this.guardian, 'exit');
+    this.guardian.stdin?.end();
+    await exited;
+  }
+}
+
+async function lineOf(lines: Interface): Promise<string> {
+  const [line] = (await once(lines, 'line')) as [string];
+  return line;
+}
