@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Client } from 'basic-ftp';
 import { eventually, removeDataDirs, startInstallation, type RunningInstallation } from './installation.js';
+import { withinDeadline } from './within-deadline.js';
 
 jest.setTimeout(180_000);
 
@@ -33,7 +34,7 @@ async function keepUploading(prefix: string, answered: Answered, going: () => bo
       while (going()) {
         const content = randomBytes(10_000 + Math.floor(Math.random() * 50_000));
         const path = `/${prefix}-${(number += 1)}.bin`;
-        await withinDeadline(client.uploadFrom(Readable.from(content), path));
+        await withinDeadline(client.uploadFrom(Readable.from(content), path), 10_000);
         answered.set(path, { sha256: createHash('sha256').update(content).digest('hex'), bytes: content.length });
       }
     } catch {
@@ -42,19 +43,6 @@ async function keepUploading(prefix: string, answered: Answered, going: () => bo
     } finally {
       client.close();
     }
-  }
-}
-
-/** basic-ftp can wait for ever for an upload whose server was killed between its two connections. */
-async function withinDeadline(upload: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('The upload was not answered')), 10_000);
-  });
-  try {
-    await Promise.race([upload, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -86,13 +86,13 @@ export class RunningInstallation {
   }
 
   /** Ends one child without warning and resolves when its successor is ready. */
-  async killChild(role: string): Promise<void> {
+  async killChild(role: string, withinMs = 15_000): Promise<void> {
     const pid = this.children().get(role);
     if (pid === undefined) throw new Error(`There is no child ${role}`);
     process.kill(pid, 'SIGKILL');
     await eventually(() => {
       if (this.children().get(role) === pid) throw new Error(`${role} is not back`);
-    }, 15_000);
+    }, withinMs);
   }
 
   /** Bytes and number of the files in all spaces or in one, from the disk itself. */
