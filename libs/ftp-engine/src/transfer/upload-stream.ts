@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
 import type { AsciiDecoder } from './ascii.js';
+import type { BufferPool } from './buffer-pool.js';
+import { ReceiveRing } from './receive-ring.js';
 import { LONGEST_PAUSE_MS, type Pace } from './rates.js';
 import { StallTimer } from './stall-timer.js';
 import { endedByReset } from './reset-check.js';
@@ -14,6 +16,7 @@ export interface UploadStreamOptions {
   readonly raw: Socket;
   readonly writer: StorageWriter;
   readonly lease: QuotaLease;
+  readonly buffers: BufferPool;
   /** TYPE A: what arrives is converted before anything counts it. */
   readonly decoder: AsciiDecoder | null;
   /** Fed with every stored byte, in order. */
@@ -47,6 +50,7 @@ const LAST_STEP_BYTES = 256 * 1024 * 1024;
 export class UploadStream {
   readonly #options: UploadStreamOptions;
   readonly #stall: StallTimer;
+  #ring: ReceiveRing | null = null;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #storedBytes = 0;
@@ -71,7 +75,9 @@ export class UploadStream {
 
   /** Resolves at a graceful end of the data, everything written; throws a TransferFailure or the signal's reason. */
   async run(): Promise<void> {
-    const { socket, signal } = this.#options;
+    const { buffers, decoder, socket, signal } = this.#options;
+    // A conversion has memory of its own, and may hold on to what it was given.
+    if (decoder === null) this.#ring = ReceiveRing.attach(socket, buffers, this.#onData);
     this.#lastWriteMs = performance.now();
     const onAbort = (): void => this.#fail(signal.reason as Error);
     await new Promise<void>((resolve) => {
@@ -94,9 +100,9 @@ export class UploadStream {
     await this.#pumping;
     // Errors after this are of no interest, but must have a listener.
     socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    if (this.#failure === null) return;
-    await this.#saveWhatCame(this.#failure);
-    throw this.#failure;
+    if (this.#failure !== null) await this.#saveWhatCame(this.#failure);
+    this.#ring?.close();
+    if (this.#failure !== null) throw this.#failure;
   }
 
   /** Bytes of this transfer that are stored. */
@@ -115,7 +121,7 @@ export class UploadStream {
     this.#receivedBytes += chunk.length;
     const bytes = this.#options.decoder === null ? chunk : this.#options.decoder.push(chunk);
     if (bytes.length > 0) {
-      this.#pending.push(bytes);
+      this.#append(bytes);
       this.#pendingBytes += bytes.length;
     }
     this.#slowDown(chunk.length);
@@ -124,6 +130,15 @@ export class UploadStream {
       if (this.#pendingBytes >= GATHER_BYTES || performance.now() - this.#lastWriteMs > FLUSH_AFTER_MS) this.#pump();
     } else if (this.#pendingBytes >= HIGH_WATER_BYTES && !this.#paused) this.#pause();
   };
+
+  /** Reads that lie side by side in the ring become one chunk again. */
+  #append(bytes: Uint8Array): void {
+    const last = this.#ring === null ? undefined : this.#pending.at(-1);
+    if (last?.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
+      this.#pending.pop();
+      this.#pending.push(new Uint8Array(bytes.buffer, last.byteOffset, last.length + bytes.length));
+    } else this.#pending.push(bytes);
+  }
 
   readonly #onEnd = (): void => {
     if (this.#failure !== null) return;
@@ -241,6 +256,7 @@ export class UploadStream {
       if (content.length > 0) {
         this.#options.hash?.update(content);
         this.#options.writer.writeSync!(content);
+        this.#ring?.wrote(content.length);
         this.#stored(content.length);
       }
       this.#finish();
@@ -274,6 +290,7 @@ export class UploadStream {
     // Hashing overlaps the write, which runs on another thread.
     if (hash !== null) for (const chunk of chunks) hash.update(chunk);
     await writing;
+    this.#ring?.wrote(bytes);
     this.#stored(bytes);
   }
 

@@ -146,6 +146,7 @@ class UploadRun {
       raw: this.#data.raw,
       writer,
       lease: this.lease,
+      buffers: session.engine.data.buffers,
       decoder: session.type === 'A' ? new AsciiDecoder() : null,
       hash,
       pace: new Pace(session, 'up', this.meter),

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BufferPool } from './buffer-pool.js';
+import { ReceiveRing } from './receive-ring.js';
+
+const BUFFER_BYTES = 128 * 1024;
+
+/** Counts what is out. */
+class CountingPool extends BufferPool {
+  out = 0;
+
+  override take(): Buffer {
+    this.out++;
+    return super.take();
+  }
+
+  override give(buffer: Buffer): void {
+    this.out--;
+    // A chunk that is used after it was given back shows.
+    buffer.fill(0);
+    super.give(buffer);
+  }
+}
+
+describe('ReceiveRing', () => {
+  let server: Server;
+  let client: Socket;
+  let accepted: Socket;
+  let pool: CountingPool;
+
+  beforeEach(async () => {
+    pool = new CountingPool(BUFFER_BYTES, 64);
+    server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    [accepted] = (await once(server, 'connection')) as [Socket];
+  });
+  afterEach(() => {
+    client.destroy();
+    accepted.destroy();
+    server.close();
+  });
+
+  it('hands out what an accepted connection brings, whole and in order, and takes every buffer back', async () => {
+    const content = randomBytes(5 * BUFFER_BYTES + 12_345);
+    const copies: Buffer[] = [];
+    const ring = ReceiveRing.attach(accepted, pool, (chunk) => {
+      copies.push(Buffer.from(chunk));
+      ring?.wrote(chunk.length);
+    });
+    expect(ring).not.toBeNull();
+    accepted.resume();
+    client.end(content);
+    await once(accepted, 'end');
+    expect(Buffer.concat(copies).equals(content)).toBe(true);
+    expect(pool.out).toBe(1);
+    ring!.close();
+    expect(pool.out).toBe(0);
+  });
+
+  it('leaves chunks alone that have not been written, over pauses too', async () => {
+    const content = randomBytes(8 * BUFFER_BYTES);
+    const chunks: Buffer[] = [];
+    let arrived = 0;
+    const ring = ReceiveRing.attach(accepted, pool, (chunk) => {
+      chunks.push(chunk);
+      arrived += chunk.length;
+      accepted.pause();
+      setImmediate(() => accepted.resume());
+    });
+    accepted.resume();
+    client.end(content);
+    await once(accepted, 'end');
+    expect(arrived).toBe(content.length);
+    expect(Buffer.concat(chunks).equals(content)).toBe(true);
+    ring!.wrote(content.length - 1);
+    expect(Buffer.from(chunks.at(-1)!.subarray(-1)).equals(content.subarray(-1))).toBe(true);
+    ring!.close();
+    expect(pool.out).toBe(0);
+  });
+
+  it('leaves a stream that is no TCP connection to its events', () => {
+    expect(ReceiveRing.attach(new PassThrough() as unknown as Socket, pool, () => undefined)).toBeNull();
+    expect(pool.out).toBe(0);
+  });
+});
