@@ -49,6 +49,8 @@ export interface OpenWriteOptions {
   readonly intent: 'replace' | 'resume' | 'append' | 'create';
   /** Byte position for `resume`; beyond the present size it is refused with `restart.beyond-end`. */
   readonly start: number;
+  /** The caller has just looked: the name is free in a folder that exists, or it is a file. */
+  readonly looked?: boolean;
 }
 
 /** What happened to the name at publish. */
@@ -173,8 +175,11 @@ export interface StorageBackend {
   /** Release descriptors; open files and writers stay usable. The next call opens anew. */
   close(): void;
   stat(path: VirtualPath): Promise<Entry>;
-  /** stat without a thread-pool hop; null where the backend has none. */
-  readonly statSync: ((path: VirtualPath) => Entry) | null;
+  /**
+   * stat without a thread-pool hop, and null instead of an error where the name is free in a folder that exists: most
+   * uploads meet that. Null where the backend has none.
+   */
+  readonly statSync: ((path: VirtualPath) => Entry | null) | null;
   /** Entries of a directory in pages, in no order. `.` and `..` are left out. */
   list(path: VirtualPath, options: { readonly signal?: AbortSignal }): AsyncIterable<readonly Entry[]>;
   openRead(path: VirtualPath): Promise<OpenFile>;

@@ -53,8 +53,11 @@ export function transferEvent(
     readonly delta: LedgerDelta | null;
   },
 ): Envelope {
+  // Written out: objects that are put together of others cost several times as much, and every transfer makes some.
   const data = {
-    ...sessionData(session),
+    remoteAddress: session.remoteAddress,
+    protocol: session.protocol,
+    clientName: session.clientName,
     transferId: facts.transferId,
     account: grant.username,
     spaceId: about.spaceId,

@@ -33,6 +33,8 @@ export interface UploadPlace extends Place {
   readonly committed: Entry | null;
   /** The account's own staged partial; null where there is none or the policy uploads in place. */
   readonly partial: StagedPartial | null;
+  /** The folder exists, as far as has been looked. */
+  readonly looked: boolean;
 }
 
 /** Bytes that are not UTF-8 arrive as lone surrogates; such a name is kept byte for byte. */
@@ -195,16 +197,18 @@ export class AccountFileSystem {
     const place = this.#mounts.placeOf(path);
     if (place === null) throw this.#refused({ operation: 'upload', path }, verb);
     const backend = this.#backend(place);
-    const [committed, partial] = await Promise.all([
-      statOrNull(backend, place.backendPath),
-      this.#grant.policy.uploads.mode === 'direct' ? null : backend.partial(place.backendPath, this.#grant.accountId),
-    ]);
+    const found = look(backend, place.backendPath) ?? (await statOrNull(backend, place.backendPath));
+    const committed = found === 'free' ? null : found;
+    const partial =
+      this.#grant.policy.uploads.mode === 'direct'
+        ? null
+        : await backend.partial(place.backendPath, this.#grant.accountId);
     // An append to one's own partial still replaces what is committed at the name.
     const change = intent === 'append' && partial === null ? 'append' : 'overwrite';
     this.#allow({ operation: committed === null ? 'upload' : change, path }, verb);
     if (committed?.kind === 'directory') throw new DomainError('path.is-directory');
     if (committed?.kind === 'other') throw new DomainError('path.not-regular');
-    return { ...place, backend, committed, partial };
+    return { ...place, backend, committed, partial, looked: found !== null };
   }
 
   /** DELE: the account's own staged bytes at the name go first, then (by the next DELE) the file. */
@@ -448,6 +452,16 @@ function withPartial(entry: Entry | null, partial: StagedPartial): SeenEntry {
     links: 1,
     incomplete: true,
   };
+}
+
+/** What is at a name, where the backend tells at once; null where it does not or refuses. */
+function look(backend: StorageBackend, path: VirtualPath): Entry | 'free' | null {
+  if (backend.statSync === null) return null;
+  try {
+    return backend.statSync(path) ?? 'free';
+  } catch {
+    return null;
+  }
 }
 
 async function statOrNull(backend: StorageBackend, path: VirtualPath): Promise<Entry | null> {

@@ -127,7 +127,7 @@ class UploadRun {
     }
     return place.backend.openWrite(
       { path: place.backendPath, accountId, transferId: begun.transferId },
-      { mode: policy.uploads.mode, intent: request.intent, start: request.start },
+      { mode: policy.uploads.mode, intent: request.intent, start: request.start, looked: place.looked },
     );
   }
 
@@ -244,6 +244,8 @@ class UploadRun {
    */
   async #coverWhatIsReplaced(writer: StorageWriter): Promise<void> {
     const { place, lease } = this;
+    // What covers it onto a free name covers it onto any.
+    if (lease.covers(writer.bytes, null)) return;
     for (;;) {
       const now = place.backend.statSync === null ? await sizeAt(place) : sizeAtSync(place);
       if (lease.covers(writer.bytes, now)) return;
@@ -317,8 +319,12 @@ class UploadRun {
 
   #facts(outcome: TransferFacts['outcome'], reason: string | null, keptBytes: number): TransferFacts {
     const completed = outcome === 'completed';
+    const { begun } = this;
     return {
-      ...this.begun,
+      transferId: begun.transferId,
+      verb: begun.verb,
+      path: begun.path,
+      startedAtMs: begun.startedAtMs,
       direction: 'upload',
       bytes: this.#stream?.storedBytes ?? 0,
       fileBytes: completed ? this.#writer!.bytes : null,
@@ -430,7 +436,8 @@ async function giveBack(lease: QuotaLease, request: UploadRequest, place: Upload
 /** Bytes of the file at the name; null where it is free or holds no file (which the publish then says). */
 function sizeAtSync({ backend, backendPath }: UploadPlace): number | null {
   try {
-    return fileSize(backend.statSync!(backendPath));
+    const entry = backend.statSync!(backendPath);
+    return entry === null ? null : fileSize(entry);
   } catch (error) {
     return nullWhereFree(error);
   }

@@ -85,14 +85,16 @@ export class LocalBackend implements StorageBackend {
   }
 
   async stat(path: VirtualPath): Promise<Entry> {
-    return this.statSync(path);
+    const entry = this.statSync(path);
+    if (entry === null) throw new DomainError('path.not-found');
+    return entry;
   }
 
-  readonly statSync = (path: VirtualPath): Entry =>
+  readonly statSync = (path: VirtualPath): Entry | null =>
     this.#run((files) => {
       const system = systemPath(path);
       const facts = files.facts(system);
-      if (facts === null) throw new DomainError('path.not-found');
+      if (facts === null) return null;
       return entryOf(nameOf(path), facts.kind === 'symlink' ? targetOf(files, system, facts) : facts);
     });
 

@@ -59,9 +59,10 @@ export class StagedWriter implements StorageWriter {
     const create = options.intent === 'create';
     const opened = (fd: number, bytes: number, claimed: boolean) =>
       new StagedWriter(space, staging, target, { fd, bytes, claimed, create });
-    const committed = space.files.facts(systemPath(target.path));
+    const starts = options.intent === 'replace' || create;
+    const committed = starts && options.looked === true ? null : space.files.facts(systemPath(target.path));
     if (committed !== null && !create) requireFile(committed.kind);
-    if (options.intent === 'replace' || create) return opened(staging.create(staging.uploadName(target)), 0, false);
+    if (starts) return opened(staging.create(staging.uploadName(target)), 0, false);
 
     if (staging.claim(target)) {
       const { fd, bytes } = openClaimed(staging, target, options);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import { closeSync, constants, promises, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DomainError, parentOf, type VirtualPath } from '@quayside/domain';
@@ -219,13 +219,24 @@ export class StagingArea {
   }
 }
 
+/** Many uploads in a row go to the same folder. */
+let lastPrefix = { accountId: '', folder: '', prefix: '' };
+
 function folderPrefix(accountId: string, folder: VirtualPath): string {
-  return digest(accountId, 12) + digest(folder, 12);
+  if (lastPrefix.folder !== folder || lastPrefix.accountId !== accountId) {
+    lastPrefix = { accountId, folder, prefix: digest(accountId, 12) + digest(folder, 12) };
+  }
+  return lastPrefix.prefix;
+}
+
+function sha256(text: string): string {
+  // In one call since Node 20.12, at half the cost.
+  return crypto.hash?.('sha256', text) ?? crypto.createHash('sha256').update(text).digest('hex');
 }
 
 /** JSON keeps lone surrogates (escaped bytes) apart, which UTF-8 would not. */
 function digest(text: string, length: number): string {
-  return createHash('sha256').update(JSON.stringify(text)).digest('hex').slice(0, length);
+  return sha256(JSON.stringify(text)).slice(0, length);
 }
 
 /** Ids become file names. */
