@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import { withDeadline } from './call-deadline.js';
+import { unpackBatch } from './event-batch.js';
 import type { EventsWorker, QueueConnection } from './queue-connection.js';
 import type { QueueLog } from './queue-log.js';
 import { EVENTS_QUEUE } from './queue-names.js';
@@ -79,7 +80,7 @@ export class EventWorker {
       async (job: Job) => {
         this.active++;
         try {
-          await this.options.apply((job.data as { events?: unknown[] }).events ?? []);
+          await this.options.apply(unpackBatch(job.data));
         } finally {
           this.active--;
         }

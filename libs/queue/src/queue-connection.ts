@@ -19,7 +19,7 @@ export interface QueueConnection {
 /** BullMQ's classes over either backend. */
 export type EventsQueue = Pick<
   Queue,
-  'addBulk' | 'close' | 'disconnect' | 'on' | 'waitUntilReady' | 'getJobCounts' | 'getJobState'
+  'add' | 'close' | 'disconnect' | 'on' | 'waitUntilReady' | 'getJobCounts' | 'getJobState'
 >;
 export type EventsWorker = Pick<Worker, 'close' | 'disconnect' | 'on' | 'run' | 'waitUntilReady' | 'isRunning'>;
 
