@@ -133,7 +133,8 @@ function jobOf(batch: readonly Envelope[], round: number) {
       jobId: round === 0 ? batchId(batch) : `${batchId(batch)}-${round}`,
       attempts: ATTEMPTS,
       backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 },
-      removeOnComplete: { count: 500 },
+      // The event log is the history. Keeping some of them has BullMQ look through all of those at every job.
+      removeOnComplete: true,
       removeOnFail: { count: 500 },
       stackTraceLimit: 3,
     },

@@ -93,7 +93,7 @@ export class EventWorker {
         // A batch is idempotent, so a consumer that is killed again and again never makes it a dead letter.
         maxStalledCount: 1_000_000,
         runRetryDelay: 1_000,
-        removeOnComplete: { count: 500 },
+        removeOnComplete: { count: 0 },
       },
     );
     let burstStartMs = 0;
