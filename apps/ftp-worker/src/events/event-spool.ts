@@ -5,6 +5,7 @@ import type { Log } from '@quayside/ftp-engine';
 import { OpenOperations, type OpenOperation } from './open-operations.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SpoolLock } from './spool-lock.js';
+import { SpoolTail } from './spool-tail.js';
 import { decodeRecord, encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
 import {
   linesOf,
@@ -70,6 +71,7 @@ export class EventSpool {
   private readonly lock: SpoolLock;
   private readonly writer: SegmentWriter;
   private readonly operations = new OpenOperations();
+  private readonly tail = new SpoolTail();
   private readonly segmentSizes = new Map<number, number>();
   private checkpoint: SpoolPosition;
   private pending: Append[] = [];
@@ -177,10 +179,12 @@ export class EventSpool {
     return this.inherited.filter((operation) => this.operations.isOpen(operation.begin.id));
   }
 
-  /** Up to `limit` records from `from` on, and the position behind them. Reads from disk, never past what is written. */
+  /** Up to `limit` records from `from` on, and the position behind them; never past what is written. */
   read(from: SpoolPosition, limit: number): Promise<{ records: SpoolRecord[]; next: SpoolPosition }> {
+    const kept = this.tail.read(from, limit);
+    if (kept !== null) return Promise.resolve(kept);
     // One at a time, because they share the open segment.
-    const read = this.reading.then(() => this.readNow(from, limit));
+    const read = this.reading.then(() => this.readDisk(from, limit));
     this.reading = read.catch(() => undefined);
     return read;
   }
@@ -190,7 +194,7 @@ export class EventSpool {
     return this.writer.sync();
   }
 
-  private async readNow(from: SpoolPosition, limit: number): Promise<{ records: SpoolRecord[]; next: SpoolPosition }> {
+  private async readDisk(from: SpoolPosition, limit: number): Promise<{ records: SpoolRecord[]; next: SpoolPosition }> {
     const records: SpoolRecord[] = [];
     let { segment, offset } = from;
     let room = READ_BYTES;
@@ -294,8 +298,10 @@ export class EventSpool {
     const group = this.pending;
     if (group.length === 0) return;
     this.pending = [];
+    let offset: number;
     try {
       if (this.writer.offset >= this.segmentBytes) this.rotate();
+      offset = this.writer.offset;
       this.writer.write(group.length === 1 ? group[0]!.line : Buffer.concat(group.map((append) => append.line)));
     } catch (error) {
       this.log.error('The spool cannot be written; transfers are refused', { error: String(error) });
@@ -306,6 +312,8 @@ export class EventSpool {
     this.segmentSizes.set(this.writer.segment, this.writer.offset);
     for (const append of group) {
       this.operations.apply(append.record, this.writer.segment);
+      this.tail.push(append.record, { segment: this.writer.segment, offset }, append.line.length);
+      offset += append.line.length;
       this.depth++;
       if (makesRoom(append.record)) this.onRoomMade?.();
       append.resolve();
@@ -315,6 +323,7 @@ export class EventSpool {
 
   private rotate(): void {
     this.segmentSizes.set(this.writer.segment, this.writer.offset);
+    this.tail.finish(this.end);
     this.writer.rotate();
     this.segmentSizes.set(this.writer.segment, 0);
   }
