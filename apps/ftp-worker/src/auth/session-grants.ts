@@ -36,8 +36,19 @@ export function loginFacts(record: LoginRecord, credential: LoginCredential, att
   };
 }
 
-/** What a session of the account may do, as one value. */
+/** By credential; a grant is a value that nobody changes. */
+const granted = new WeakMap<LoginRecord, Map<string, SessionGrant>>();
+
+/** What a session of the account may do, as one value; made once per record. */
 export function grantOf(record: LoginRecord, credential: LoginCredential): SessionGrant {
+  let grants = granted.get(record);
+  if (grants === undefined) granted.set(record, (grants = new Map()));
+  let grant = grants.get(credential.id);
+  if (grant === undefined) grants.set(credential.id, (grant = makeGrant(record, credential)));
+  return grant;
+}
+
+function makeGrant(record: LoginRecord, credential: LoginCredential): SessionGrant {
   const { tenant, account } = record;
   const status = effectiveStatus(tenant, account);
   return {

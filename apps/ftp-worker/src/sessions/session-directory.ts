@@ -23,8 +23,8 @@ export interface SessionDirectoryOptions {
 
 /** Sessions whose worker was silent for this long do not count against caps. */
 export const SESSION_STALE_MS = 60_000;
-/** How long a first change waits for company: a login storm becomes a few statements. */
-const LINGER_MS = 25;
+/** How long a first change waits for company: a login storm becomes a few statements, and short sessions none. */
+const LINGER_MS = 150;
 const RETRY_MS = 2_000;
 
 /**
