@@ -35,10 +35,10 @@ describe('the batch of a job', () => {
   });
 
   it.each([
-    ['nothing', {}],
-    ['another thing', { count: 1, deflated: deflateRawSync('{}').toString('base64') }],
-    ['damaged bytes', { count: 1, deflated: 'AAAA' }],
-  ])('is refused when it holds %s', (_what, data) => {
-    expect(() => unpackBatch(data)).toThrow();
+    ['nothing', {}, 'no events'],
+    ['another thing', { count: 1, deflated: deflateRawSync('{}').toString('base64') }, 'no list of events'],
+    ['damaged bytes', { count: 1, deflated: '////' }, 'invalid'],
+  ])('is refused when it holds %s', (_what, data, complaint) => {
+    expect(() => unpackBatch(data)).toThrow(complaint);
   });
 });
