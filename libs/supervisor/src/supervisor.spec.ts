@@ -86,6 +86,17 @@ function alive(pid: number): boolean {
 const SERVE = 'setInterval(() => undefined, 1000); reportReady();';
 
 describe('Supervisor', () => {
+  it('gives a child its own options of Node.js', async () => {
+    const { supervisor, seen, until } = supervise();
+    await supervisor.start(
+      childThat("console.log(process.execArgv.join(' ')); reportReady(); stopOnRequest(async () => {});", {
+        nodeOptions: ['--no-parallel-scavenge'],
+      }),
+    );
+    await until(({ lines }) => lines.some((line) => line.includes('--no-parallel-scavenge')));
+    expect(seen.lines[0]).toContain('--enable-source-maps');
+  });
+
   it('waits for the ready message and passes the output on line by line', async () => {
     const { supervisor, until } = supervise();
     await supervisor.start(childThat(`console.log('one\\ntwo'); console.error('three'); ${SERVE}`));

@@ -11,6 +11,8 @@ export interface ChildSpec {
   /** JavaScript file to run. */
   readonly script: string;
   readonly args?: readonly string[];
+  /** Options of Node.js itself, besides those that every child has. */
+  readonly nodeOptions?: readonly string[];
   /** The whole environment of the child. */
   readonly env: NodeJS.ProcessEnv;
   /** Time from start to {type: 'ready'}. */
@@ -130,7 +132,7 @@ class SupervisedChild {
     let ready = false;
     const child = fork(spec.script, [...(spec.args ?? [])], {
       env: spec.env,
-      execArgv: ['--enable-source-maps'],
+      execArgv: ['--enable-source-maps', ...(spec.nodeOptions ?? [])],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     });
