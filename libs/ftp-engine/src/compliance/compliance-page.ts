@@ -15,7 +15,8 @@ export function compliancePage(table: readonly CommandDefinition[], specs: reado
   return `# FTP compliance
 
 Generated from the command table and from \`libs/ftp-engine/src/compliance/proofs.ts\` by
-\`UPDATE_DOCS=1 npm test libs/ftp-engine/src/compliance\`; a test keeps it current. Paths are below \`libs/ftp-engine/src\`.
+\`UPDATE_DOCS=1 npm test libs/ftp-engine/src/compliance\`; a test keeps it current. Paths are below
+\`libs/ftp-engine/src\`; those that begin with a slash are the repository's.
 
 ## Verbs
 
@@ -23,10 +24,7 @@ Generated from the command table and from \`libs/ftp-engine/src/compliance/proof
 | --- | --- | --- | --- |
 ${verbs.join('\n')}
 
-## Rules beyond single verbs
-
-${rowsOf(RULES)}
-
+${RULES.map(({ title, rules }) => `## ${title}\n\n${rowsOf(rules)}\n`).join('\n')}
 ## Defects of ftp-srv 4.6.3 that must not come back
 
 ${rowsOf(DEFECTS)}
