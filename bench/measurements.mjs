@@ -17,10 +17,12 @@ export const MEASUREMENTS = {
   secondStart,
 };
 
-/** One unmeasured run before the rounds: servers run for months, and just-in-time compilers and caches need a while. */
-export async function warmUp(row, server, { client }) {
+/** Unmeasured runs before the rounds: servers run for months, and just-in-time compilers and caches need a while. */
+export async function warmUp(row, server, { client, times }) {
   if (row.measure !== 'load') return;
-  await client.run([...loginArguments(server, row, row.client.includes('-T')), ...row.client, '-g', 'w']);
+  for (let n = 0; n < times; n++) {
+    await client.run([...loginArguments(server, row, row.client.includes('-T')), ...row.client, '-g', `w${n}`]);
+  }
   await server.settle?.();
   checkUploads(row, server);
 }

@@ -37,7 +37,7 @@ export function readOptions(argv) {
     quick: values.quick,
     rounds,
     rows: list(values.rows),
-    servers: values.servers === 'none' ? [] : list(values.servers),
+    servers: values.servers === 'none' ? [] : (list(values.servers)?.filter((name) => name !== 'quayside') ?? null),
     certificate: values.certificate,
     serverCore: Number(values['server-core']),
     clientCore: Number(values['client-core']),

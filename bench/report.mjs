@@ -12,30 +12,64 @@ const ROOT = join(import.meta.dirname, '..');
 const RESULTS = join(import.meta.dirname, 'results');
 const DOCUMENT = join(ROOT, 'docs/benchmarks.md');
 const CHART = join(ROOT, 'docs/benchmarks.svg');
-const MARKERS = ['<!-- results:start -->', '<!-- results:end -->'];
+const SCALE = 'scale-';
 
 async function report() {
-  const file = process.argv[2] ?? newest();
+  const file = process.argv[2] ?? newest((name) => !name.startsWith(SCALE));
+  if (file === null) throw new Error('There are no results yet: npm run bench');
   const results = JSON.parse(readFileSync(file, 'utf8'));
   const summaries = titled(summarizeAll(results));
-  const text = readFileSync(DOCUMENT, 'utf8');
-  const [start, end] = MARKERS.map((marker) => text.indexOf(marker));
-  if (start === -1 || end < start) throw new Error(`${DOCUMENT} lacks its markers ${MARKERS.join(' and ')}`);
-  const measured = `${MARKERS[0]}\n\n${measuredPart(results, summaries, relative(ROOT, file))}\n\n`;
-  const document = text.slice(0, start) + measured + text.slice(end);
+  let document = readFileSync(DOCUMENT, 'utf8');
+  document = between(document, 'results', measuredPart(results, summaries, relative(ROOT, file)));
+  const scale = newest((name) => name.startsWith(SCALE));
+  if (scale !== null) {
+    document = between(document, 'scale', scalePart(JSON.parse(readFileSync(scale, 'utf8')), relative(ROOT, scale)));
+  }
   writeFileSync(DOCUMENT, await format(document, { ...(await resolveConfig(DOCUMENT)), parser: 'markdown' }));
   const title = 'Quayside compared with the best of its peers, row by row';
   const note = `1× = best peer; to the right is better, logarithmic; dashed: the bar of the row; ${results.machine.cpu}`;
   writeFileSync(CHART, ratioChart(summaries, { title, note }));
 }
 
-function newest() {
-  const file = readdirSync(RESULTS)
-    .filter((name) => name.endsWith('.json'))
+/** The text with what stands between the markers of a part replaced. */
+function between(text, part, content) {
+  const [opening, closing] = [`<!-- ${part}:start -->`, `<!-- ${part}:end -->`];
+  const [start, end] = [text.indexOf(opening), text.indexOf(closing)];
+  if (start === -1 || end < start) throw new Error(`${DOCUMENT} lacks its markers ${opening} and ${closing}`);
+  return `${text.slice(0, start)}${opening}\n\n${content}\n\n${text.slice(end)}`;
+}
+
+/** Names begin with a date, so the last is the newest; null where there is none. */
+function newest(isWanted) {
+  const name = readdirSync(RESULTS)
+    .filter((entry) => entry.endsWith('.json') && /^(scale-)?\d/.test(entry) && isWanted(entry))
     .toSorted()
     .at(-1);
-  if (file === undefined) throw new Error('There are no results yet: npm run bench');
-  return join(RESULTS, file);
+  return name === undefined ? null : join(RESULTS, name);
+}
+
+/** A table for each curve, and how each figure grew from the first step to the last. */
+function scalePart({ startedAt, machine, curves }, file) {
+  const tables = curves.map(({ of, rows }) => {
+    const columns = Object.keys(rows[0]).filter((column) => column !== 'of');
+    const grown = columns.map((column) => growth(rows.at(-1)[column] / rows[0][column]));
+    return [
+      `| ${of} | ${columns.join(' | ')} |`,
+      `|---|${columns.map(() => '---').join('|')}|`,
+      ...rows.map(
+        (row) => `| ${row.of.toLocaleString('en-US')} | ${columns.map((column) => shown(row[column])).join(' | ')} |`,
+      ),
+      `| last to first | ${grown.join(' | ')} |`,
+    ].join('\n');
+  });
+  return [
+    `Measured ${startedAt.slice(0, 10)} on ${machine.cores} cores of ${machine.cpu}, Node.js ${machine.node}, commit ${machine.commit ?? 'unknown'}: [${file}](../${file}).`,
+    ...tables,
+  ].join('\n\n');
+}
+
+function growth(ratio) {
+  return Number.isFinite(ratio) && ratio > 0 ? `× ${shown(ratio)}` : '–';
 }
 
 /** A title that begins with … goes on from the one before it. */

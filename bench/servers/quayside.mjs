@@ -24,12 +24,13 @@ const TENANT = 'bench';
  * `bench` has a policy without upload receipts, `sealed` has the defaults; UPLOAD_FSYNC is off, as with the peers.
  */
 export class Quayside {
-  constructor({ core, scratch, files, tls, profile }) {
+  constructor({ core, scratch, files, tls, profile, settings = {} }) {
     this.name = 'quayside';
     this.scratch = scratch;
     this.files = files;
     this.tls = tls;
     this.profile = profile;
+    this.settings = settings;
     this.dataDir = join(scratch, 'quayside');
     this.group = new ProcessGroup('quayside', { core });
     this.password = randomBytes(12).toString('hex');
@@ -133,6 +134,7 @@ export class Quayside {
       FTP_TLS_CERT: this.tls.certFile,
       FTP_TLS_KEY: this.tls.keyFile,
       UPLOAD_FSYNC: 'off',
+      ...this.settings,
     };
     if (this.profile === null) return env;
     return { ...env, NODE_OPTIONS: `--import=${PRELOAD}`, QUAYSIDE_BENCH_PROFILES: this.profile };
@@ -140,14 +142,14 @@ export class Quayside {
 
   /** Tenant, accounts and files. */
   async #furnish() {
-    await this.#api('POST', '/tenants', { slug: TENANT, name: 'Benchmark' });
-    const policy = await this.#api('POST', `/tenants/${TENANT}/policies`, {
+    await this.api('POST', '/tenants', { slug: TENANT, name: 'Benchmark' });
+    const policy = await this.api('POST', `/tenants/${TENANT}/policies`, {
       name: 'without receipts',
       rules: { uploads: { receipts: false } },
     });
     const { password } = this;
-    await this.#api('POST', `/tenants/${TENANT}/accounts`, { username: 'bench', password, policy: policy.id });
-    await this.#api('POST', `/tenants/${TENANT}/accounts`, { username: 'sealed', password });
+    await this.api('POST', `/tenants/${TENANT}/accounts`, { username: 'bench', password, policy: policy.id });
+    await this.api('POST', `/tenants/${TENANT}/accounts`, { username: 'sealed', password });
     for (const account of ['bench', 'sealed']) {
       await this.#sayAs(account, ['MKD up']);
       this.trees.set(account, this.#newTree());
@@ -167,7 +169,8 @@ export class Quayside {
     return tree;
   }
 
-  async #api(method, path, body) {
+  /** Calls the installation's API as its administrator; throws where it refuses. */
+  async api(method, path, body) {
     const key = readFileSync(join(this.dataDir, 'admin-key'), 'utf8').trim();
     const response = await fetch(`http://127.0.0.1:${this.ports.api}/v1${path}`, {
       method,
