@@ -60,12 +60,29 @@ export class MonthlyTraffic {
 
   /** Throws `quota.traffic` where these bytes are more than the month has left. */
   take(grant: SessionGrant, transferId: string, direction: Direction, bytes: number): void {
-    const month = this.months.get(grant.accountId);
-    const transfer = month?.pending.get(transferId);
-    if (month === undefined || transfer === undefined) return;
+    if (!this.isLimited(grant)) return;
+    const { month, transfer } = this.counted(grant.accountId, transferId, direction);
     const before = left(grant, month, direction);
     transfer.bytes += bytes;
     if (before !== null && before < bytes) throw new DomainError('quota.traffic');
+  }
+
+  /** Where the cap was set while the transfer runs, its counting begins now; the whole of it counts once it has ended. */
+  private counted(accountId: string, transferId: string, direction: Direction): { month: Month; transfer: Pending } {
+    let month = this.months.get(accountId);
+    if (month === undefined) {
+      this.forgetIdle();
+      month = emptyMonth();
+      this.months.set(accountId, month);
+    }
+    let transfer = month.pending.get(transferId);
+    if (transfer === undefined) {
+      transfer = { direction, bytes: 0, ended: false };
+      month.pending.set(transferId, transfer);
+      // Where it fails, the next refresh reads.
+      if (month.readAtMs === 0) void this.read(accountId).catch(() => undefined);
+    }
+    return { month, transfer };
   }
 
   ended(grant: SessionGrant, transferId: string): void {

@@ -3,6 +3,7 @@ import {
   DomainError,
   effectivePermissions,
   type ErrorCode,
+  type GrantMount,
   maskOf,
   nameOf,
   newId,
@@ -51,7 +52,7 @@ export class AccountFileSystem {
   #grant: SessionGrant;
   #mounts: MountTable;
   /** What the last transfer was allowed to do. */
-  #last: PathAccess | null = null;
+  #last: { readonly access: PathAccess; readonly mount: GrantMount | null } | null = null;
 
   constructor(
     readonly session: Session,
@@ -75,8 +76,10 @@ export class AccountFileSystem {
   refusesLast(): PathRefusal | null {
     const last = this.#last;
     if (last === null) return null;
-    const refusal = refusesPath(this.#grant, last);
-    if (refusal !== null || this.#mounts.placeOf(last.path) !== null || this.#mounts.isFixed(last.path)) return refusal;
+    const { access, mount } = last;
+    const refusal = refusesPath(this.#grant, access);
+    // Another mount at the name is another file.
+    if (refusal !== null || isSameFolder(mount, this.#mounts.placeOf(access.path)?.mount ?? null)) return refusal;
     return { code: 'path.not-found', rule: MOUNT_REMOVED, detail: null, target: false };
   }
 
@@ -396,7 +399,7 @@ export class AccountFileSystem {
   /** The same for a transfer, which is asked about again when the rules change while it runs. */
   #allow(access: PathAccess, verb: string): void {
     this.require(access, verb);
-    this.#last = access;
+    this.#last = { access, mount: this.#mounts.placeOf(access.path)?.mount ?? null };
   }
 
   #refused(access: PathAccess, verb: string): DomainError {
@@ -439,6 +442,10 @@ export class AccountFileSystem {
       links: 2,
     };
   }
+}
+
+function isSameFolder(one: GrantMount | null, other: GrantMount | null): boolean {
+  return one?.spaceId === other?.spaceId && one?.subpath === other?.subpath && one?.path === other?.path;
 }
 
 function withPartial(entry: Entry | null, partial: StagedPartial): SeenEntry {

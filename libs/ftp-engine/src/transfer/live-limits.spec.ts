@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DomainError, maskOf, OPEN_POLICY, type SessionGrant } from '@quayside/domain';
-import { aGrant, type EngineFixture, type RawFtpClient, startEngine } from '@quayside/testing';
+import { aGrant, aMount, type EngineFixture, type RawFtpClient, startEngine } from '@quayside/testing';
 import type { TransferMeter } from '../ports.js';
 
 const A_RULE = { source: 'account', policyId: null, rule: 'deny name *' };
@@ -27,6 +27,7 @@ describe('a change of the rules during an upload', () => {
   it.each<[string, Partial<SessionGrant>]>([
     ['the status becomes read-only', { status: 'read_only', statusText: 'Please call us' }],
     ['the folder is no longer mounted', { mounts: [] }],
+    ['another space is mounted there', { mounts: [aMount()] }],
     ['a file-name rule forbids it', { policy: { ...OPEN_POLICY, mayCreate: () => false, nameRule: () => A_RULE } }],
     ['the permission is taken away', { policy: { ...OPEN_POLICY, permissionsAt: () => maskOf(['list']) } }],
   ])('stops it where %s', async (_why, changes) => {
