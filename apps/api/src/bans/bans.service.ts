@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type BanRecord, LoginThrottleRepository } from '@quayside/database';
-import { DomainError } from '@quayside/domain';
+import { type BanRecord, LiveSessionRepository, LoginThrottleRepository } from '@quayside/database';
+import { DomainError, parseLoginName } from '@quayside/domain';
 import type { Actor } from '../auth/actor.js';
 import { ChangeLog } from '../changes/change-log.js';
 import type { Position } from '../http/cursor.js';
@@ -17,6 +17,7 @@ const LONGEST_ID = 600;
 export class BansService {
   constructor(
     private readonly throttle: LoginThrottleRepository,
+    private readonly sessions: LiveSessionRepository,
     private readonly changes: ChangeLog,
   ) {}
 
@@ -40,6 +41,7 @@ export class BansService {
     );
   }
 
+  /** Ends what the address has open as well: unlike a ban for failed logins, an admin's means whoever is there. */
   create(actor: Actor, { address, login, until, reason }: CreateBan): Promise<BanOut> {
     return this.changes.apply(actor, async (_tx, queries) => {
       const ban = await this.throttle.ban(
@@ -48,8 +50,11 @@ export class BansService {
         reason,
         queries,
       );
+      const name = login === undefined ? null : parseLoginName(login);
+      const meansSomebody = login === undefined || name !== null;
+      const ended = meansSomebody ? await this.sessions.requestEndOfSource(queries, address, name, 'banned') : 0;
       const after = presentBan(ban);
-      return { result: after, entry: { ...subject(after), action: 'ban.create', after } };
+      return { result: after, entry: { ...subject(after), action: 'ban.create', after: { ...after, ended } } };
     });
   }
 

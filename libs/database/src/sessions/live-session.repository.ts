@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { sourceOf } from '@quayside/domain';
 import { Database, type Queryable, type Statement } from '../database.js';
 import { ListQuery, type SortKey } from '../list-query.js';
 import type { Transaction } from '../transaction.js';
@@ -50,6 +51,19 @@ const END_MANY: Statement = {
     RETURNING id`,
 };
 
+const ADDRESSES: Statement = {
+  name: 'live-session-addresses',
+  text: `SELECT DISTINCT remote_address AS address FROM ftp_session WHERE end_reason IS NULL`,
+};
+const END_ADDRESSES: Statement = {
+  name: 'live-session-end-addresses',
+  text: `
+    UPDATE ftp_session SET end_reason = $4
+    WHERE remote_address = ANY ($1::text[]) AND end_reason IS NULL AND ($2::text IS NULL OR (username = $2::text AND tenant_id IN (
+      SELECT id FROM tenant WHERE slug = $3::text UNION ALL SELECT tenant_id FROM tenant_domain WHERE domain = $3::text)))
+    RETURNING id`,
+};
+
 const LIST_ORDER: readonly SortKey[] = [
   { column: 's.opened_at', type: 'timestamptz' },
   { column: 's.id', type: 'uuid' },
@@ -97,5 +111,19 @@ export class LiveSessionRepository {
   ): Promise<number> {
     const values = [tenantId, filter.accountId ?? null, filter.remoteAddress ?? null, reason];
     return (await queries.rows(END_MANY, values)).length;
+  }
+
+  /** The same for all sessions of a source (`sourceOf` an address), with `login` of that account only. */
+  async requestEndOfSource(
+    queries: Queryable,
+    source: string,
+    login: { readonly username: string; readonly tenant: string | null } | null,
+    reason: string,
+  ): Promise<number> {
+    const rows = await queries.rows<{ address: string }>(ADDRESSES, []);
+    const addresses = rows.map(({ address }) => address).filter((address) => sourceOf(address) === source);
+    if (addresses.length === 0) return 0;
+    const values = [addresses, login?.username ?? null, login?.tenant ?? null, reason];
+    return (await queries.rows(END_ADDRESSES, values)).length;
   }
 }
