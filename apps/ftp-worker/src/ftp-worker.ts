@@ -16,13 +16,14 @@ import {
   TrafficRepository,
   type WorkerLoad,
 } from '@quayside/database';
-import { newId } from '@quayside/domain';
+import { compileAddressRules, newId } from '@quayside/domain';
 import { type ClientAuthorities, FtpEngine } from '@quayside/ftp-engine';
 import type { AppLog } from '@quayside/observability';
 import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import { EventPublisher, queueConnection } from '@quayside/queue';
 import { AccountDirectory } from './auth/account-directory.js';
 import { CredentialUpkeep } from './auth/credential-upkeep.js';
+import { FloodGuard } from './auth/flood-guard.js';
 import { FtpAuthenticator } from './auth/ftp-authenticator.js';
 import { LoginThrottle } from './auth/login-throttle.js';
 import { WorkerEvents } from './events/worker-events.js';
@@ -129,11 +130,15 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       log,
       allow: config.ftp.loginAllow,
     }));
+    const { loginAllow } = config.ftp;
+    const allowed = loginAllow.length === 0 ? null : compileAddressRules({ allow: loginAllow });
+    const flood = new FloodGuard(allowed);
     const authenticator = new FtpAuthenticator({
       accounts,
       hasher,
       verified,
       throttle,
+      flood,
       sessions: this.directory,
       grants,
       upkeep: this.credentials,
@@ -169,6 +174,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
           stall: config.ftp.stallTimeoutMs,
         },
         limits: { maxConnections: config.ftp.maxSessions },
+        admit: (address) => (flood.refuses(address) ? 'Too many failed logins; try again later.' : null),
       },
       {
         authenticator,

@@ -1,4 +1,4 @@
-import type { DomainError, GrantMount, SessionGrant, VirtualPath } from '@quayside/domain';
+import { DomainError, type GrantMount, type SessionGrant, type VirtualPath } from '@quayside/domain';
 import type { StorageBackend } from '@quayside/storage';
 
 /** One attempt to log in, as the control connection saw it. */
@@ -18,6 +18,17 @@ export interface LoginAttempt {
   /** Names in the client's certificate that the listener verified (CN, e-mail SANs); null where none was shown or stood. */
   readonly certificateNames: readonly string[] | null;
   readonly signal: AbortSignal;
+}
+
+/** A refused login whose reply is held back: attempts of one client cost it more and more time, on any connection. */
+export class LoginRefusal extends DomainError {
+  constructor(
+    error: DomainError,
+    /** From the begin of the attempt to the reply, ms. */
+    readonly holdMs: number,
+  ) {
+    super(error.code, { detail: error.detail, cause: error.cause });
+  }
 }
 
 /** Who is it, and what may they do. Throws DomainError (`auth.failed`, `auth.throttled`, `session.limit`, `auth.busy`, …). */

@@ -43,6 +43,7 @@ describe('an account', () => {
       policy: null,
       space: expect.any(String),
       expiresAt: null,
+      decoy: false,
       version: 1,
       createdAt: expect.any(String),
       updatedAt: expect.any(String),

@@ -26,6 +26,10 @@ const expiry = z.iso
   .transform((text) => new Date(text).toISOString())
   .describe('RFC 3339; no login after it.');
 
+const decoy = z
+  .boolean()
+  .describe('Nobody has it: whoever tries to log in as it, with any password, is banned from every account at once.');
+
 export const createAccount = z
   .strictObject({
     username: username.describe('Letters, digits and . _ + -; case does not matter.'),
@@ -34,6 +38,7 @@ export const createAccount = z
     quota: quota.optional().describe('Of the account’s own space; without limits when absent.'),
     policy: id.nullable().default(null).describe('Policy of this account, on top of the tenant’s.'),
     expiresAt: expiry.nullable().default(null),
+    decoy: decoy.default(false),
     space: id.optional().describe('A space of the tenant to mount at / instead of a new one of its own.'),
     mounts: z
       .array(mountInput)
@@ -65,6 +70,7 @@ export const editableAccount = z
     quota: quota.default({ bytes: null, files: null }),
     policy: id.nullable().default(null),
     expiresAt: expiry.nullable().default(null),
+    decoy: decoy.default(false),
     status: status.default('active'),
     statusText: label.nullable().default(null),
   })
@@ -82,6 +88,7 @@ export const patchAccount = z
     quota: z.strictObject({ bytes: limit.optional(), files: limit.optional() }).nullish(),
     policy: id.nullish(),
     expiresAt: expiry.nullish(),
+    decoy: decoy.nullish(),
     status: status.nullish(),
     statusText: label.nullish().describe('Shown to the customer where the status is not `active`.'),
   })
@@ -104,6 +111,7 @@ export const accountOut = z
     policy: id.nullable(),
     space: id.nullable().describe('The space mounted at /.'),
     expiresAt: time.nullable(),
+    decoy: z.boolean(),
     version,
     createdAt: time,
     updatedAt: time,
@@ -162,6 +170,7 @@ export function presentAccount(account: AccountRecord, slug: string): AccountOut
     policy: account.policyId,
     space: account.spaceId,
     expiresAt: isoOrNull(account.expiresAt),
+    decoy: account.decoy,
     version: account.version,
     createdAt: account.createdAt.toISOString(),
     updatedAt: account.updatedAt.toISOString(),
@@ -175,6 +184,7 @@ export function editableOf(account: AccountRecord): EditableAccount {
     quota: { bytes: account.bytesLimit, files: account.filesLimit },
     policy: account.policyId,
     expiresAt: isoOrNull(account.expiresAt),
+    decoy: account.decoy,
     status: account.status as EditableAccount['status'],
     statusText: account.statusText,
   };

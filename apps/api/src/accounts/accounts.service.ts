@@ -61,6 +61,7 @@ export class AccountsService {
         username: input.username,
         policyId: input.policy,
         expiresAt: dateOf(input.expiresAt),
+        decoy: input.decoy,
         credentialId: newId(),
         passwordHash,
         ...view,
@@ -252,6 +253,7 @@ function columnsOf(account: Omit<EditableAccount, 'password' | 'passwordHash'>):
     statusText: account.statusText,
     policyId: account.policy,
     expiresAt: dateOf(account.expiresAt),
+    decoy: account.decoy,
     bytesLimit: account.quota.bytes,
     filesLimit: account.quota.files,
   };

@@ -54,6 +54,7 @@ describe('an extra password', () => {
       pathPrefix: '/backup',
       readOnly: true,
       tlsOnly: true,
+      exposedInClear: false,
       lastUsedAt: null,
       lastUsedAddress: null,
       version: 1,

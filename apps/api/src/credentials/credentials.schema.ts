@@ -77,6 +77,9 @@ export const credentialOut = z
     pathPrefix: z.string().nullable(),
     readOnly: z.boolean(),
     tlsOnly: z.boolean(),
+    exposedInClear: z
+      .boolean()
+      .describe('Sent without TLS, where TLS is required, since it was set: whoever listened has it. Change it.'),
     lastUsedAt: time.nullable().describe('A few seconds late.'),
     lastUsedAddress: z.string().nullable(),
     version,
@@ -104,6 +107,7 @@ export function presentCredential(credential: CredentialRecord): CredentialOut {
     pathPrefix: credential.pathPrefix,
     readOnly: credential.readOnly,
     tlsOnly: credential.tlsOnly,
+    exposedInClear: credential.exposedInClear,
     lastUsedAt: isoOrNull(credential.lastUsedAt),
     lastUsedAddress: credential.lastUsedAddress,
     version: credential.revision,

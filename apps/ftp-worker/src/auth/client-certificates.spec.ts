@@ -49,8 +49,11 @@ function anAuthenticator(certificates: CertificateRule): { authenticator: FtpAut
     throttle: {
       admit: async () => undefined,
       failed: (_login: string, _address: string, kind: string) => failures.push(kind),
+      hasFailed: () => false,
+      holdMs: () => 0,
       succeeded: () => undefined,
     },
+    flood: { refused: () => undefined },
     sessions: { open: async () => undefined },
     grants: { opened: () => undefined },
     upkeep: { used: () => undefined },

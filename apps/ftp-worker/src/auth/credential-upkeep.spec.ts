@@ -26,11 +26,13 @@ function setUp(store: Partial<CredentialStore> = {}) {
   const hasher = new PasswordHasher({ cost: 4 });
   const verified = new VerifiedPasswords();
   const touched: CredentialUse[][] = [];
+  const exposed: (readonly string[])[] = [];
   const replaced: { id: string; oldHash: string; newHash: string }[] = [];
   const warnings: string[] = [];
   const upkeep = new CredentialUpkeep({
     store: {
       touch: (uses) => Promise.resolve(void touched.push([...uses])),
+      expose: (ids) => Promise.resolve(void exposed.push(ids)),
       replaceHash: (change) => Promise.resolve(replaced.push(change) > 0),
       ...store,
     },
@@ -40,10 +42,17 @@ function setUp(store: Partial<CredentialStore> = {}) {
     gatherMs: 60_000,
     nowMs: () => 1000,
   });
-  return { upkeep, hasher, verified, touched, replaced, warnings };
+  return { upkeep, hasher, verified, touched, exposed, replaced, warnings };
 }
 
 describe('CredentialUpkeep', () => {
+  it('notes once that a password was sent in clear', async () => {
+    const { upkeep, exposed } = setUp();
+    for (let i = 0; i < 3; i++) upkeep.exposed(aCredential('c1', IMPORTED));
+    await upkeep.stop();
+    expect(exposed).toEqual([['c1']]);
+  });
+
   it('makes a foreign hash again, once, and remembers the password under the new one', async () => {
     const { upkeep, hasher, verified, replaced } = setUp();
     for (let i = 0; i < 5; i++) upkeep.used(aCredential('c1', IMPORTED), 'correct horse', '192.0.2.1');

@@ -6,6 +6,7 @@ import type { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 export interface CredentialStore {
   replaceHash(change: { readonly id: string; readonly oldHash: string; readonly newHash: string }): Promise<boolean>;
   touch(uses: readonly CredentialUse[]): Promise<void>;
+  expose(ids: readonly string[]): Promise<void>;
 }
 
 export interface CredentialUpkeepOptions {
@@ -29,6 +30,7 @@ export class CredentialUpkeep {
   private readonly gatherMs: number;
   private readonly nowMs: () => number;
   private readonly uses = new Map<string, CredentialUse>();
+  private readonly exposures = new Set<string>();
   private readonly rehashing = new Map<string, Promise<void>>();
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> = Promise.resolve();
@@ -41,11 +43,16 @@ export class CredentialUpkeep {
   /** Returns at once. */
   used(credential: LoginCredential, password: string, address: string): void {
     this.uses.set(credential.id, { id: credential.id, at: new Date(this.nowMs()), address });
-    if (this.uses.size >= MOST_GATHERED) this.write();
-    else this.timer ??= setTimeout(() => this.write(), this.gatherMs).unref();
+    this.schedule();
     if (this.rehashing.has(credential.id) || !this.options.hasher.needsRehash(credential.hash, password)) return;
     const rehash = this.rehash(credential, password).finally(() => this.rehashing.delete(credential.id));
     this.rehashing.set(credential.id, rehash);
+  }
+
+  /** The right password came in clear to an account that requires TLS. Returns at once. */
+  exposed(credential: LoginCredential): void {
+    this.exposures.add(credential.id);
+    this.schedule();
   }
 
   /** Finishes what is under way. */
@@ -55,15 +62,24 @@ export class CredentialUpkeep {
     await this.writing;
   }
 
+  private schedule(): void {
+    if (this.uses.size + this.exposures.size >= MOST_GATHERED) this.write();
+    else this.timer ??= setTimeout(() => this.write(), this.gatherMs).unref();
+  }
+
   private write(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     const uses = [...this.uses.values()];
+    const exposures = [...this.exposures];
     this.uses.clear();
+    this.exposures.clear();
+    const { store, log } = this.options;
     this.writing = this.writing.then(() =>
-      this.options.store.touch(uses).catch((error: unknown) => {
-        this.options.log.warn('the last use of passwords could not be noted', { error: String(error) });
-      }),
+      Promise.all([store.touch(uses), store.expose(exposures)]).then(
+        () => undefined,
+        (error: unknown) => log.warn('the last use of passwords could not be noted', { error: String(error) }),
+      ),
     );
   }
 

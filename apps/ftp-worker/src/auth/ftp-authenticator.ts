@@ -1,6 +1,7 @@
 import type { LoginCredential, LoginRecord } from '@quayside/database';
 import {
   DomainError,
+  type ErrorCode,
   evaluateLogin,
   type FailureKind,
   isAnonymousName,
@@ -10,12 +11,13 @@ import {
   sourceOf,
   type SessionGrant,
 } from '@quayside/domain';
-import type { Authenticator, LoginAttempt } from '@quayside/ftp-engine';
+import { type Authenticator, type LoginAttempt, LoginRefusal } from '@quayside/ftp-engine';
 import type { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import type { LiveGrants } from '../sessions/live-grants.js';
 import type { SessionDirectory } from '../sessions/session-directory.js';
 import type { AccountDirectory } from './account-directory.js';
 import type { CredentialUpkeep } from './credential-upkeep.js';
+import type { FloodGuard } from './flood-guard.js';
 import { LoginRefused } from './login-refused.js';
 import type { LoginThrottle } from './login-throttle.js';
 import { SourceTurns } from './source-turns.js';
@@ -26,13 +28,19 @@ export interface FtpAuthenticatorParts {
   readonly hasher: PasswordHasher;
   readonly verified: VerifiedPasswords;
   readonly throttle: LoginThrottle;
+  readonly flood: FloodGuard;
   readonly sessions: SessionDirectory;
   readonly grants: LiveGrants;
-  readonly upkeep: Pick<CredentialUpkeep, 'used'>;
+  readonly upkeep: Pick<CredentialUpkeep, 'used' | 'exposed'>;
   /** What a client certificate that names the account is worth; see {@link CertificateRule}. */
   readonly certificates?: CertificateRule;
   readonly nowMs?: () => number;
 }
+
+/** Refusals that a flood of wrong passwords meets. */
+const COUNTED: ReadonlySet<string> = new Set<ErrorCode>(['auth.failed', 'auth.throttled', 'auth.busy']);
+/** For log and event; the client reads what every refusal says. */
+const DECOY = 'The account is a decoy';
 
 /**
  * What a verified client certificate that names the account is worth: `sufficient` saves the password, `optional` does
@@ -61,6 +69,15 @@ export class FtpAuthenticator implements Authenticator {
   }
 
   async authenticate(attempt: LoginAttempt): Promise<SessionGrant> {
+    try {
+      return await this.decide(attempt);
+    } catch (error) {
+      if (error instanceof DomainError && COUNTED.has(error.code)) this.parts.flood.refused(attempt.remoteAddress);
+      throw error;
+    }
+  }
+
+  private async decide(attempt: LoginAttempt): Promise<SessionGrant> {
     const { throttle, hasher } = this.parts;
     const { login, remoteAddress, password, signal } = attempt;
     await throttle.admit(login, remoteAddress);
@@ -73,7 +90,7 @@ export class FtpAuthenticator implements Authenticator {
     const credential = anonymous ? anonymousCredential(record) : await this.verify(record, attempt);
     if (credential === null) return this.refuse(attempt, 'wrong-password', record);
     if (!(await this.certificateAllows(record, attempt, anonymous))) {
-      throw refused(new DomainError('auth.certificate'), record);
+      throw this.refusedAfterPassword(attempt, record, new DomainError('auth.certificate'));
     }
     const grant = await this.enter(record, credential, attempt);
     if (!anonymous) this.parts.upkeep.used(credential, password, remoteAddress);
@@ -99,7 +116,11 @@ export class FtpAuthenticator implements Authenticator {
   ): Promise<SessionGrant> {
     const { login, remoteAddress, tls } = attempt;
     const decision = evaluateLogin(loginFacts(record, credential, { address: remoteAddress, tls, atMs: this.nowMs() }));
-    if (!decision.ok) throw refused(loginError(decision), record);
+    if (!decision.ok) {
+      const exposed = decision.error === 'auth.tls-required' && !isAnonymous(record, login);
+      if (exposed) this.parts.upkeep.exposed(credential);
+      throw this.refusedAfterPassword(attempt, record, loginError(decision));
+    }
     const grant = grantOf(record, credential);
     await this.parts.sessions.open(attempt, grant);
     this.parts.grants.opened(attempt, grant, credential, record);
@@ -159,22 +180,35 @@ export class FtpAuthenticator implements Authenticator {
 
   /** One hash of a source at a time; what its attempts before this one earned is looked at again when its turn comes. */
   private inTurn<T>({ login, remoteAddress, signal }: LoginAttempt, work: () => Promise<T>): Promise<T> {
-    return this.turns.run(sourceOf(remoteAddress), async () => {
+    const rests = (): boolean => this.parts.throttle.hasFailed(remoteAddress);
+    return this.turns.run(sourceOf(remoteAddress), rests, async () => {
       signal.throwIfAborted();
       await this.parts.throttle.admit(login, remoteAddress);
       return work();
     });
   }
 
-  /** The session holds the reply back; what counts here is the score. */
+  /** Counts nothing, and is held back as long as a wrong password. */
+  private refusedAfterPassword(
+    { login, remoteAddress }: CertificateAttempt,
+    record: LoginRecord,
+    error: DomainError,
+  ): DomainError {
+    return refused(error, record, this.parts.throttle.holdMs(login, remoteAddress));
+  }
+
+  /** The score tells how long the session holds the reply back. */
   private refuse(attempt: LoginAttempt, kind: FailureKind, record: LoginRecord | null): never {
-    this.parts.throttle.failed(attempt.login, attempt.remoteAddress, kind);
-    throw refused(new DomainError('auth.failed'), record);
+    const holdMs = this.parts.throttle.failed(attempt.login, attempt.remoteAddress, kind);
+    const detail = kind === 'decoy' ? DECOY : undefined;
+    throw refused(new DomainError('auth.failed', { detail }), record, holdMs);
   }
 }
 
-function refused(error: DomainError, record: LoginRecord | null): DomainError {
-  return record === null ? error : new LoginRefused(error, record.tenant.id, record.account.id);
+function refused(error: DomainError, record: LoginRecord | null, holdMs: number): DomainError {
+  return record === null
+    ? new LoginRefusal(error, holdMs)
+    : new LoginRefused(error, holdMs, record.tenant.id, record.account.id);
 }
 
 function isAnonymous(record: LoginRecord, login: string): boolean {

@@ -4,6 +4,7 @@ import { LoginThrottle, type SharedScores } from './login-throttle.js';
 import { SourceTurns } from './source-turns.js';
 
 const nothing = (): void => undefined;
+const never = (): boolean => false;
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 function shared(changes: Partial<SharedScores> = {}): SharedScores {
@@ -82,10 +83,30 @@ describe('SourceTurns', () => {
       await new Promise(setImmediate);
       running--;
     };
-    const crowd = await Promise.allSettled(Array.from({ length: 30 }, () => turns.run('192.0.2.1', work)));
+    const crowd = await Promise.allSettled(Array.from({ length: 30 }, () => turns.run('192.0.2.1', never, work)));
     expect(most).toBe(1);
     expect(crowd.filter(({ status }) => status === 'rejected')).toHaveLength(13);
-    await Promise.all(['192.0.2.1', '192.0.2.2'].map((source) => turns.run(source, work)));
+    await Promise.all(['192.0.2.1', '192.0.2.2'].map((source) => turns.run(source, never, work)));
     expect(most).toBe(2);
+  });
+
+  it('let a source that has failed rest before its next turn, and nobody else', async () => {
+    const turns = new SourceTurns();
+    const order: string[] = [];
+    const take = (source: string, rests: boolean, name: string, ms: number) =>
+      turns.run(
+        source,
+        () => rests,
+        async () => {
+          await new Promise((resolve) => setTimeout(resolve, ms));
+          order.push(name);
+        },
+      );
+    const first = take('192.0.2.1', true, 'flood', 60);
+    const second = take('192.0.2.1', true, 'flood again', 1);
+    await first;
+    await take('192.0.2.2', false, 'other', 40);
+    await second;
+    expect(order).toEqual(['flood', 'other', 'flood again']);
   });
 });

@@ -4,6 +4,7 @@ import {
   compileAddressRules,
   countFailure,
   DomainError,
+  fadedScore,
   type FailureKind,
   NO_SCORE,
   parseAddress,
@@ -79,15 +80,17 @@ export class LoginThrottle {
     throw new DomainError('auth.throttled');
   }
 
-  failed(login: string, address: string, kind: FailureKind): void {
+  /** Returns how long the reply is to be held back, ms. */
+  failed(login: string, address: string, kind: FailureKind): number {
     const state = this.state(login, address);
     const outcome = countFailure(state, kind, this.nowMs());
-    if (state.allowListed || outcome.pair === state.pair) return;
+    if (state.allowListed || outcome.pair === state.pair) return outcome.delayMs;
     const key = pairOf(login, address);
     this.remember(this.scores, textOf(key), outcome.pair);
     this.remember(this.scores, key.source, outcome.source);
     if (this.failures.length < MAX_WAITING) this.failures.push({ ...key, kind });
     this.schedule();
+    return outcome.delayMs;
   }
 
   succeeded(login: string, address: string): void {
@@ -100,6 +103,17 @@ export class LoginThrottle {
     if (known === undefined || now - known > GOOD_AGAIN_MS) this.good.set(text, key);
     else this.lastGood.set(text, known);
     if (this.good.size > 0 || this.cleared.size > 0) this.schedule();
+  }
+
+  /** How long a refusal that counts nothing is held back, ms: as long as that of a wrong password. */
+  holdMs(login: string, address: string): number {
+    return countFailure(this.state(login, address), 'refused-after-password', this.nowMs()).delayMs;
+  }
+
+  /** Whether the source has failed lately, at whatever account. */
+  hasFailed(address: string): boolean {
+    const score = this.scores.get(sourceOf(address));
+    return score !== undefined && fadedScore(score, this.nowMs()) >= 1;
   }
 
   /** Somebody was banned or unbanned somewhere; also after a gap in the notifications. */

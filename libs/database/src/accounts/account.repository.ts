@@ -13,6 +13,7 @@ export interface AccountRecord {
   readonly statusText: string | null;
   readonly policyId: string | null;
   readonly expiresAt: Date | null;
+  readonly decoy: boolean;
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -33,6 +34,7 @@ export interface NewAccount {
   readonly username: string;
   readonly policyId: string | null;
   readonly expiresAt: Date | null;
+  readonly decoy: boolean;
   readonly credentialId: string;
   readonly passwordHash: string;
   /** A space of its own, to be made with its ledger; null where it mounts only others. */
@@ -58,6 +60,7 @@ export interface AccountChange {
   readonly statusText?: string | null;
   readonly policyId?: string | null;
   readonly expiresAt?: Date | null;
+  readonly decoy?: boolean;
   readonly passwordHash?: string;
   readonly bytesLimit?: number | null;
   readonly filesLimit?: number | null;
@@ -76,7 +79,7 @@ export interface AccountSort {
 
 const SELECT = `
   SELECT a.id, a.tenant_id AS "tenantId", a.username, a.status, a.status_text AS "statusText",
-    a.policy_id AS "policyId", a.expires_at AS "expiresAt", a.version, a.created_at AS "createdAt",
+    a.policy_id AS "policyId", a.expires_at AS "expiresAt", a.decoy, a.version, a.created_at AS "createdAt",
     a.updated_at AS "updatedAt", m.space_id AS "spaceId", l.bytes_limit AS "bytesLimit",
     l.files_limit AS "filesLimit", coalesce(l.bytes_used, 0) AS "bytesUsed", coalesce(l.files_used, 0) AS "filesUsed",
     coalesce(l.bytes_reserved, 0) AS "bytesReserved",
@@ -159,6 +162,7 @@ export class AccountRepository {
         username: account.username,
         policyId: account.policyId,
         expiresAt: account.expiresAt,
+        decoy: account.decoy,
       },
     });
     await tx.credential.create({

@@ -15,6 +15,8 @@ export interface CredentialRecord {
   readonly pathPrefix: string | null;
   readonly readOnly: boolean;
   readonly tlsOnly: boolean;
+  /** Sent without TLS where it is required, since it was set. */
+  readonly exposedInClear: boolean;
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
   /** Counts every edit. */
@@ -54,7 +56,7 @@ export interface CredentialUse {
 
 const SELECT = `
   SELECT c.id, c.tenant_id AS "tenantId", c.account_id AS "accountId", c.label, c.hash, c.expires_at AS "expiresAt",
-    c.addresses, c.path_prefix AS "pathPrefix", c.read_only AS "readOnly", c.tls_only AS "tlsOnly",
+    c.addresses, c.path_prefix AS "pathPrefix", c.read_only AS "readOnly", c.tls_only AS "tlsOnly", c.exposed_in_clear AS "exposedInClear",
     c.last_used_at AS "lastUsedAt", c.last_used_address AS "lastUsedAddress", c.revision, c.created_at AS "createdAt"
   FROM credential c`;
 
@@ -77,6 +79,11 @@ const LIST_ORDER: readonly SortKey[] = [
 const REPLACE_HASH: Statement = {
   name: 'credential-replace-hash',
   text: 'UPDATE credential SET hash = $3 WHERE id = $1::uuid AND hash = $2 RETURNING id',
+};
+
+const EXPOSE: Statement = {
+  name: 'credential-expose',
+  text: 'UPDATE credential SET exposed_in_clear = true WHERE id = ANY ($1::uuid[]) AND NOT exposed_in_clear',
 };
 
 /** Rows that another worker is writing are left to it: a last use that is a moment old is as good. */
@@ -166,6 +173,11 @@ export class CredentialRepository {
   }): Promise<boolean> {
     const rows = await this.database.rows(REPLACE_HASH, [change.id, change.oldHash, change.newHash]);
     return rows.length === 1;
+  }
+
+  /** These passwords were sent without TLS where it is required; a new password ends that. */
+  async expose(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.database.rows(EXPOSE, [ids]);
   }
 
   /** Notes the last use of many credentials, at most one entry each, in one statement. */

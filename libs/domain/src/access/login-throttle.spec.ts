@@ -108,7 +108,15 @@ describe('the login throttle', () => {
 
   it('does not count a right password that something else refuses', () => {
     const outcome = countFailure(fresh, 'refused-after-password', start);
-    expect(outcome).toEqual({ pair: NO_SCORE, source: NO_SCORE, delayMs: 0, bans: [] });
+    expect(outcome).toMatchObject({ pair: NO_SCORE, source: NO_SCORE, bans: [] });
+  });
+
+  it('delays and bans the pair alike whether the account exists, and a right password that is refused like a wrong one', () => {
+    const unknown = fail(fresh, 9, 'unknown-account');
+    const known = fail(fresh, 9);
+    expect(unknown.delays).toEqual(known.delays);
+    expect(unknown.state.pair).toEqual(known.state.pair);
+    expect(countFailure(fresh, 'refused-after-password', start).delayMs).toBe(known.delays[0]);
   });
 
   it('bans whoever touches a decoy at once, known or not, and nobody on the allow list', () => {

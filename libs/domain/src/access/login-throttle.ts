@@ -115,11 +115,16 @@ export function countFailure(
   settings = THROTTLE_DEFAULTS,
 ): FailureOutcome {
   const weight = WEIGHT[kind];
-  if (weight === 0 || state.allowListed) return { pair: state.pair, source: state.source, delayMs: 0, bans: [] };
+  if (weight === 0 || state.allowListed) {
+    // Nothing counts, but a refusal of a right password takes the time of one of a wrong password.
+    const delayMs = state.allowListed ? 0 : delayOf(fadedScore(state.pair, nowMs, settings) + 1, settings);
+    return { pair: state.pair, source: state.source, delayMs, bans: [] };
+  }
   const room = isKnownGood(state, nowMs, settings) ? settings.knownGoodFactor : 1;
+  // Every failure weighs the same at the pair: its delays and its ban must not tell whether the account exists.
   const pair = scoreAfter(
     state.pair,
-    Math.min(weight, settings.pairLimit * room),
+    kind === 'decoy' ? settings.pairLimit * room : 1,
     settings.pairLimit * room,
     nowMs,
     settings,

@@ -4,7 +4,7 @@ import { type Reply, reply } from '../control/reply.js';
 import { diagnoseLogin } from '../doctor/diagnose.js';
 import { DOCTOR } from '../doctor/doctor-table.js';
 import { AccountFileSystem } from '../filesystem/account-file-system.js';
-import type { LoginAttempt } from '../ports.js';
+import { type LoginAttempt, LoginRefusal } from '../ports.js';
 import type { Session } from '../session/session.js';
 
 /** One text for every refusal: it must not tell which part was wrong (RFC 2577 §7). */
@@ -36,11 +36,12 @@ export function become(session: Session, grant: SessionGrant): void {
   session.engine.ports.journal.record(session.facts(), grant, { type: 'login.succeeded' });
 }
 
-/** The event that says why, the delay, and the reply that does not. */
+/** The event that says why, the delay (from `startedMs` of the monotonic clock), and the reply that does not. */
 export async function refuseLogin(
   session: Session,
   login: string,
   error: DomainError,
+  startedMs: number,
   signal: AbortSignal,
 ): Promise<Reply> {
   const diagnosis = diagnoseLogin(error.code);
@@ -56,8 +57,17 @@ export async function refuseLogin(
   if (ERROR_CATALOG[error.code].ftp !== 530) throw error;
   const { limits } = session.engine.options;
   session.loginFailures++;
-  await sleep(session.loginFailures * limits.loginFailureDelay, undefined, { signal });
+  const holdMs = Math.max(
+    session.loginFailures * limits.loginFailureDelay,
+    error instanceof LoginRefusal ? error.holdMs : 0,
+  );
+  await sleep(restOf(holdMs, performance.now() - startedMs), undefined, { signal });
   if (session.loginFailures < limits.loginFailures) return INCORRECT;
   session.endReason = 'login-failures';
   return TOO_MANY_FAILURES;
+}
+
+/** The reply goes out at a whole multiple of `holdMs`, so that it does not tell how long the passwords took to compare. */
+function restOf(holdMs: number, elapsedMs: number): number {
+  return holdMs === 0 ? 0 : holdMs * Math.max(1, Math.ceil(elapsedMs / holdMs)) - elapsedMs;
 }

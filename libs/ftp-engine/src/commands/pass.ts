@@ -23,12 +23,13 @@ export const pass = defineCommand({
 
 async function logIn({ session, arg, signal }: CommandContext, login: string): Promise<Reply> {
   session.pendingLogin = null;
+  const startedMs = performance.now();
   let grant: SessionGrant;
   try {
     const attempt = attemptOf(session, login, signal);
     grant = await session.engine.ports.authenticator.authenticate({ ...attempt, password: arg });
   } catch (thrown) {
-    return refuseLogin(session, login, asDomainError(thrown), signal);
+    return refuseLogin(session, login, asDomainError(thrown), startedMs, signal);
   }
   become(session, grant);
   return reply(230, 'Login successful.');

@@ -38,12 +38,13 @@ function wanted(login: string): Reply {
 
 async function askCertificate({ session, arg, signal }: CommandContext): Promise<Reply> {
   let grant: SessionGrant | null;
+  const startedMs = performance.now();
   try {
     const attempt = attemptOf(session, arg, signal);
     grant = await session.engine.ports.authenticator.authenticateByCertificate!(attempt);
   } catch (thrown) {
     session.pendingLogin = null;
-    return refuseLogin(session, arg, asDomainError(thrown), signal);
+    return refuseLogin(session, arg, asDomainError(thrown), startedMs, signal);
   }
   if (grant === null) return wanted(arg);
   session.pendingLogin = null;
