@@ -3,7 +3,7 @@ import { loadConfig } from '@quayside/config';
 import { Database } from '@quayside/database';
 import { DomainError } from '@quayside/domain';
 import { createLog, NestLogger } from '@quayside/observability';
-import { exitFatally, FatalError, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { answerParent, exitFatally, FatalError, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
 import { createApp } from './create-app.js';
 import { isMigrated } from './health/migrated.js';
 
@@ -41,6 +41,7 @@ async function main(): Promise<void> {
     throw listenError(error, { setting: 'API_PORT', hostSetting: 'API_HOST', host, port });
   });
   log.info('listening', { host, port });
+  answerParent({});
   reportReady({ host, port });
 }
 

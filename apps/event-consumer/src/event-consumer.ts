@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Config } from '@quayside/config';
 import {
@@ -26,6 +27,8 @@ import { DeliveryWorker } from './webhooks/delivery-worker.js';
 
 /** How long a running batch may take when the process is asked to end. */
 const GRACE_MS = 10_000;
+/** How long a reader of the metrics waits for queue and database. */
+const REFRESH_MS = 1_500;
 /** After the database was away, workers get this long to renew sessions and leases before anything is reaped. */
 const SETTLE_MS = 120_000;
 
@@ -40,6 +43,8 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   private readonly notifications: Notifications;
   private readonly publisher: EventPublisher;
   private readonly metricsServer: MetricsServer | null;
+  /** Prometheus text of this process. */
+  readonly metricsText: () => Promise<string>;
   private settledAtMs = performance.now() + SETTLE_MS;
 
   constructor(
@@ -71,8 +76,14 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     const webhooks = new WebhookQueueRepository(database);
     this.deliveries = new DeliveryWorker({ queue: webhooks, policy: config.webhooks, log, metrics });
     const { host, consumerPort: port } = config.metrics;
-    const refresh = backlogReader({ queue: this.publisher, outbox, dead, webhooks, metrics });
+    const read = backlogReader({ queue: this.publisher, outbox, dead, webhooks, metrics });
+    // What is away must not keep the rest from whoever watches.
+    const refresh = (): Promise<void> => Promise.race([read(), delay(REFRESH_MS, undefined, { ref: false })]);
     this.metricsServer = port === 0 ? null : new MetricsServer({ host, port, metrics, refresh });
+    this.metricsText = async () => {
+      await refresh();
+      return metrics.text();
+    };
     this.upkeep = new UpkeepScheduler({
       jobs: upkeepJobs({
         eventLog: writer,

@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from '@quayside/config';
 import { createLog, createMetrics, NestLogger } from '@quayside/observability';
-import { exitFatally, FatalError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { answerParent, exitFatally, FatalError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { EventConsumer } from './event-consumer.js';
 import { EventConsumerModule } from './event-consumer.module.js';
 
 /** The grace for a running batch, and what closing the connections takes. */
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
   });
   stopOnRequest(() => app.close(), { deadlineMs: STOP_DEADLINE_MS });
   log.info('event consumer ready', { queue: config.queue.url === undefined ? 'postgres' : 'redis' });
+  answerParent({ metrics: () => app.get(EventConsumer).metricsText() });
   reportReady();
 }
 

@@ -1,9 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config, WorkerPlace } from '@quayside/config';
 import { DatabaseModule } from '@quayside/database';
-import type { AppLog } from '@quayside/observability';
+import { type AppLog, createMetrics } from '@quayside/observability';
 import { configuredAuthorities, configuredCertificate, FtpWorker } from './ftp-worker.js';
-import { APP_CONFIG, APP_LOG, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
+import { APP_CONFIG, APP_LOG, APP_METRICS, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
 
 @Module({})
 export class FtpWorkerModule {
@@ -22,6 +22,10 @@ export class FtpWorkerModule {
       providers: [
         { provide: APP_CONFIG, useValue: config },
         { provide: APP_LOG, useValue: log },
+        {
+          provide: APP_METRICS,
+          useFactory: () => createMetrics({ app: 'ftp-worker', worker: String(place.slot) }),
+        },
         { provide: WORKER_PLACE, useValue: place },
         { provide: CERTIFICATE, useFactory: () => configuredCertificate(config) },
         { provide: CLIENT_AUTHORITIES, useFactory: () => configuredAuthorities(config) },

@@ -18,7 +18,7 @@ import {
 } from '@quayside/database';
 import { compileAddressRules, newId } from '@quayside/domain';
 import { type ClientAuthorities, FtpEngine } from '@quayside/ftp-engine';
-import type { AppLog } from '@quayside/observability';
+import type { AppLog, Metrics } from '@quayside/observability';
 import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import { EventPublisher, queueConnection } from '@quayside/queue';
 import { AccountDirectory } from './auth/account-directory.js';
@@ -37,6 +37,7 @@ import {
 } from './listeners/certificate-files.js';
 import { openListeners } from './listeners/listener-sockets.js';
 import { TenantHosts } from './listeners/tenant-hosts.js';
+import { WorkerFigures } from './metrics/worker-figures.js';
 import { QuotaLeases } from './quota/quota-leases.js';
 import { PartialSweep } from './upkeep/partial-sweep.js';
 import { ScorePruning } from './upkeep/score-pruning.js';
@@ -47,7 +48,7 @@ import { SpaceBackends } from './storage/storage-resolver.js';
 import { Metering } from './traffic/metering.js';
 import { MonthlyTraffic } from './traffic/monthly-traffic.js';
 import { SharedRates } from './traffic/shared-rates.js';
-import { APP_CONFIG, APP_LOG, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
+import { APP_CONFIG, APP_LOG, APP_METRICS, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
 import { SpaceRemoval } from './upkeep/space-removal.js';
 import { WorkerJournal } from './worker-journal.js';
 
@@ -71,6 +72,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly changes: Changes;
   private readonly notifications: Notifications;
   private readonly heartbeat: Heartbeat;
+  private readonly figures: WorkerFigures;
   private readonly nodeDrain: NodeDrain;
   private readonly throttle: LoginThrottle;
   private readonly metering: Metering;
@@ -86,6 +88,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   constructor(
     @Inject(APP_CONFIG) private readonly config: Config,
     @Inject(APP_LOG) private readonly log: AppLog,
+    @Inject(APP_METRICS) metrics: Metrics,
     @Inject(WORKER_PLACE) private readonly place: WorkerPlace,
     @Inject(Database) database: Database,
     @Inject(CERTIFICATE) certificate: CertificatePair | null,
@@ -153,6 +156,14 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       traffic: new MonthlyTraffic({ traffic: new TrafficRepository(database), workerId: this.id }),
       log,
     });
+    this.figures = new WorkerFigures({
+      metrics,
+      engine: () => this.engine,
+      events: this.events,
+      leases,
+      passwords: hasher,
+      database,
+    });
     const passive = passiveShare(config.ftp.passivePorts, place);
     this.engine = new FtpEngine(
       {
@@ -181,10 +192,14 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
         storage: this.backends,
         quota: leases,
         metering: this.metering,
-        journal: new WorkerJournal(this.events.journal, (sessionId) => {
-          this.directory.close(sessionId);
-          grants.closed(sessionId);
-        }),
+        journal: new WorkerJournal(
+          this.events.journal,
+          (sessionId) => {
+            this.directory.close(sessionId);
+            grants.closed(sessionId);
+          },
+          this.figures,
+        ),
         tenants: hosts,
         log,
       },
@@ -267,6 +282,11 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.publisher.close();
     await this.nodes.removeWorker(this.id).catch(() => undefined);
     this.backends.close();
+  }
+
+  /** Prometheus text of this process. */
+  metricsText(): Promise<string> {
+    return this.figures.text();
   }
 
   private async register(): Promise<void> {

@@ -1,7 +1,9 @@
 import { loadConfig } from '@quayside/config';
-import { createLog } from '@quayside/observability';
-import { FatalError, Supervisor, exitFatally, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { createLog, metricsOfChildren, MetricsServer } from '@quayside/observability';
+import { FatalError, Supervisor, exitFatally, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
 import { workerSpecs } from './prefork.js';
+
+const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The FTP worker command: FTP_WORKERS processes on the same ports, started again when they die. */
 async function main(): Promise<void> {
@@ -20,7 +22,15 @@ async function main(): Promise<void> {
       void supervisor.stop().then(() => exitFatally(new FatalError(message)));
     },
   });
-  stopOnRequest(() => supervisor.stop(), { deadlineMs: config.ftp.drainTimeoutMs + 15_000 });
+  const { host, workerPort: port } = config.metrics;
+  const metrics = { contentType: PROMETHEUS_TEXT, text: () => metricsOfChildren(supervisor) };
+  const server = port === 0 ? null : new MetricsServer({ host, port, metrics });
+  stopOnRequest(() => Promise.all([supervisor.stop(), server?.stop()]).then(() => undefined), {
+    deadlineMs: config.ftp.drainTimeoutMs + 15_000,
+  });
+  await server?.start().catch((error: unknown) => {
+    throw listenError(error, { setting: 'WORKER_METRICS_PORT', hostSetting: 'METRICS_HOST', host, port });
+  });
   await Promise.all(specs.map((spec) => supervisor.start(spec)));
   reportReady();
 }

@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { loadConfig, workerPlace } from '@quayside/config';
 import { createLog, NestLogger } from '@quayside/observability';
-import { exitFatally, FatalError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { answerParent, exitFatally, FatalError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { FtpWorker } from './ftp-worker.js';
 import { FtpWorkerModule } from './ftp-worker.module.js';
 
 /** Beyond the drain: settling the spool and closing. */
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
     { logger: new NestLogger(log), abortOnError: false },
   );
   stopOnRequest(() => app.close(), { deadlineMs: config.ftp.drainTimeoutMs + STOP_MARGIN_MS });
+  answerParent({ metrics: () => app.get(FtpWorker).metricsText() });
   reportReady();
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '@quayside/config';
+import { metricsOfChildren } from '@quayside/observability';
 import { Supervisor } from '@quayside/supervisor';
 import { adminKey } from './admin-key.js';
 import { appsOfInstallation, BOOKKEEPING_NICENESS, type InstallationApps } from './apps-of-installation.js';
@@ -116,7 +117,14 @@ export class Installation {
         else console.lifecycle(`${role} is back (pid ${pid})`);
       },
       onFatal: (role, message) => this.options.onFatal(`${role}: ${message}`),
+      onQuestion: (role, what) => this.answer(role, what),
     });
+  }
+
+  /** The API shows the metrics of all processes: it asks for those of the others. */
+  private answer(role: string, what: string): Promise<string> {
+    if (this.supervisor === undefined || what !== 'metrics') return Promise.reject(new Error(`"${what}" is not known`));
+    return metricsOfChildren(this.supervisor, role);
   }
 
   private async startApps(supervisor: Supervisor, { api, consumer, workers }: InstallationApps): Promise<void> {

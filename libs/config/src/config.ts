@@ -58,7 +58,7 @@ export interface Config {
   /** Days; 0 = for ever. */
   readonly retention: { readonly eventDays: number; readonly transferDays: number };
   /** Port 0 = off. */
-  readonly metrics: { readonly host: string; readonly consumerPort: number };
+  readonly metrics: { readonly host: string; readonly consumerPort: number; readonly workerPort: number };
   readonly webhooks: { readonly allowPrivate: boolean };
   readonly log: { readonly level: LogLevel; readonly format: 'pretty' | 'json' | undefined };
 }
@@ -107,7 +107,11 @@ export function toConfig(values: SettingValues): Config {
     },
     spool: { dir: values.SPOOL_DIR ?? join(values.DATA_DIR, 'spool'), maxBytes: values.SPOOL_MAX_BYTES },
     retention: { eventDays: values.EVENT_RETENTION_DAYS, transferDays: values.TRANSFER_RETENTION_DAYS },
-    metrics: { host: values.METRICS_HOST, consumerPort: values.CONSUMER_METRICS_PORT },
+    metrics: {
+      host: values.METRICS_HOST,
+      consumerPort: values.CONSUMER_METRICS_PORT,
+      workerPort: values.WORKER_METRICS_PORT,
+    },
     webhooks: { allowPrivate: values.WEBHOOK_ALLOW_PRIVATE },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
   };

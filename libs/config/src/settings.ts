@@ -303,6 +303,12 @@ export const SETTINGS = {
     fallback: '0',
     value: integer(0, 65535),
   }),
+  WORKER_METRICS_PORT: setting({
+    group: 'Logs',
+    comment: 'Port of the /metrics and /health of all FTP workers of a machine that run without npm start; 0 = off.',
+    fallback: '0',
+    value: integer(0, 65535),
+  }),
   LOG_LEVEL: setting({
     group: 'Logs',
     comment: 'Least level that is logged: trace, debug, info, warn, error, fatal.',

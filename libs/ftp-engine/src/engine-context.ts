@@ -11,6 +11,8 @@ export interface EngineContext {
   readonly sessions: SessionRegistry;
   /** SHA-256 of what was stored lately. */
   readonly receipts: Receipts;
+  /** Replies sent since the start, by their first digit. */
+  readonly replies: number[];
   /** Passive pool and whatever else data connections share. */
   readonly data: DataServices;
   /** Whether a certificate is there, so that AUTH can be offered. */

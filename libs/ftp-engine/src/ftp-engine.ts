@@ -92,6 +92,7 @@ export class FtpEngine {
       options: this.#options,
       ports,
       sessions: this.#sessions,
+      replies: [0, 0, 0, 0, 0, 0],
       receipts: new Receipts(),
       data: new DataServices(this.#options, ports.log),
       get tlsAvailable() {
@@ -139,6 +140,11 @@ export class FtpEngine {
     let transfers = 0;
     for (const { activity } of this.#sessions.all()) if (activity !== null) transfers++;
     return { sessions: this.#sessions.size, transfers };
+  }
+
+  /** Replies sent since the start, by their first digit. */
+  replies(): readonly number[] {
+    return this.#context.replies;
   }
 
   /** Whether new connections are taken. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { processMetrics } from './merge-metrics.js';
 import { createMetrics } from './metrics.js';
 
 const DOCKER = join(import.meta.dirname, '../../../docker');
@@ -9,7 +10,8 @@ const DOCKER = join(import.meta.dirname, '../../../docker');
 async function known(): Promise<Set<string>> {
   const metrics = createMetrics({ app: 'test' });
   const families = await metrics.registry.getMetricsAsJSON();
-  return new Set(families.map(({ name }) => name));
+  const parents = [...processMetrics([]).matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name!);
+  return new Set([...families.map(({ name }) => name), ...parents]);
 }
 
 describe('dashboard and alert rules', () => {

@@ -12,14 +12,20 @@ describe('createMetrics', () => {
     expect(text).toContain('nodejs_eventloop_lag_seconds');
   });
 
+  it('prints for a process only what it counts', async () => {
+    const text = await createMetrics({ app: 'api' }).text();
+    expect(text).toContain('quayside_http_request_seconds');
+    expect(text).not.toMatch(/quayside_(?:spool|ftp|webhook|event)/);
+  });
+
   it('keeps two processes in one test apart', async () => {
-    const [one, two] = [createMetrics({ app: 'api' }), createMetrics({ app: 'api' })];
+    const [one, two] = [createMetrics({ app: 'ftp-worker' }), createMetrics({ app: 'ftp-worker' })];
     one.ftpSessions.set(5);
-    expect(await two.text()).toContain('quayside_ftp_sessions{app="api"} 0');
+    expect(await two.text()).toContain('quayside_ftp_sessions{app="ftp-worker"} 0');
   });
 
   it('names every family in the project way', async () => {
-    const own = (await createMetrics({ app: 'api' }).registry.getMetricsAsJSON())
+    const own = (await createMetrics({ app: 'test' }).registry.getMetricsAsJSON())
       .map(({ name }) => name)
       .filter((name) => !/^(process|nodejs)_/.test(name));
     for (const name of own) expect(name).toMatch(/^quayside_[a-z_]+$/);

@@ -10,14 +10,26 @@ const FAMILIES = {
   ftpLoginsTotal: counter('quayside_ftp_logins_total', 'Login attempts by result', ['result']),
   ftpCommandsTotal: counter('quayside_ftp_commands_total', 'Commands by reply class (2xx, 4xx, 5xx)', ['reply']),
   ftpTransfers: gauge('quayside_ftp_transfers', 'Running transfers', ['direction']),
-  ftpTransfersTotal: counter('quayside_ftp_transfers_total', 'Finished transfers', ['direction', 'outcome']),
-  ftpTransferBytesTotal: counter('quayside_ftp_transfer_bytes_total', 'Bytes on data connections', ['direction']),
+  ftpTransfersTotal: counter('quayside_ftp_transfers_total', 'Finished transfers', [
+    'direction',
+    'outcome',
+    'protocol',
+  ]),
+  ftpTransferBytesTotal: counter('quayside_ftp_transfer_bytes_total', 'Bytes of files that were moved', ['direction']),
+  ftpAccepting: gauge('quayside_ftp_accepting', 'Whether new sessions are taken; 0 while the node drains', []),
+  passwordJobs: gauge('quayside_password_jobs', 'Password hashes that are computed or wait for their turn', ['state']),
   quotaLeaseRefusalsTotal: counter('quayside_quota_lease_refusals_total', 'Leases refused for want of space', []),
+  quotaLeaseWaits: gauge('quayside_quota_lease_waits', 'Uploads that wait for room or for the database', []),
   spoolBytes: gauge(
     'quayside_spool_bytes',
     'Bytes of the spool; its records stay until they are in ledger and log',
     [],
   ),
+  spoolMaxBytes: gauge('quayside_spool_max_bytes', 'Size at which the spool is full; uploads are refused before', []),
+  spoolRecords: gauge('quayside_spool_records', 'Records in the spool that wait', []),
+  spoolFull: gauge('quayside_spool_full', 'Whether uploads are refused because of the spool', []),
+  spoolFailures: gauge('quayside_spool_failures', 'Times in a row that database or queue took no records', []),
+  spoolDroppedFacts: gauge('quayside_spool_dropped_facts', 'Facts that found the spool full since the start', []),
   spoolOldestSeconds: gauge('quayside_spool_oldest_seconds', 'Age of the oldest record in the spool', []),
   eventsAppliedTotal: counter('quayside_events_applied_total', 'Events applied by the consumer', ['type']),
   eventsParkedTotal: counter('quayside_events_parked_total', 'Events that no projection understood', []),
@@ -34,6 +46,9 @@ const FAMILIES = {
     [],
     [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   ),
+  databaseConnections: gauge('quayside_database_connections', 'Connections of the pool, and callers that wait', [
+    'state',
+  ]),
   databaseUp: gauge('quayside_database_up', 'Whether the database answered when this was read', []),
   nodes: gauge('quayside_nodes', 'Machines that run workers', ['state']),
   liveSessions: gauge('quayside_live_sessions', 'Sessions that are logged in, over all nodes', []),
@@ -52,7 +67,7 @@ const FAMILIES = {
   ),
 } as const;
 
-type Families = { readonly [K in keyof typeof FAMILIES]: ReturnType<(typeof FAMILIES)[K]> };
+type Families = { readonly [K in keyof typeof FAMILIES]: ReturnType<(typeof FAMILIES)[K]['make']> };
 
 /** The metrics of one process and the registry that prints them. */
 export type Metrics = Families & {
@@ -60,6 +75,13 @@ export type Metrics = Families & {
   /** Prometheus text. */
   text(): Promise<string>;
   readonly contentType: string;
+};
+
+/** Which families a process prints: what it never counts would stand there as a zero that means nothing. */
+const PRINTED: Readonly<Record<string, RegExp>> = {
+  'ftp-worker': /^quayside_(?:ftp|spool|quota|password|database)_/,
+  'event-consumer': /^quayside_(?:events?|webhooks?|queue|outbox|dead|database_up)/,
+  api: /^quayside_(?:nodes|live|stream|http|outbox|database_up)/,
 };
 
 /** Makes every family of the table in a registry of its own, with Node's own figures where `app` is a process. */
@@ -71,22 +93,29 @@ export function createMetrics(labels: { readonly app: string; readonly worker?: 
   // Its default of 10 ms wakes an idle process a hundred times a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 });
   const families = Object.fromEntries(
-    Object.entries(FAMILIES).map(([key, make]) => [key, make(registry)]),
+    Object.entries(FAMILIES).map(([key, { name, make }]) => {
+      const isPrinted = PRINTED[labels.app]?.test(name) ?? true;
+      return [key, make(isPrinted ? [registry] : [])];
+    }),
   ) as unknown as Families;
   return { ...families, registry, text: () => registry.metrics(), contentType: registry.contentType };
 }
 
+type Registers = Registry[];
+
 function counter<L extends string>(name: string, help: string, labelNames: readonly L[]) {
-  return (registry: Registry): Counter<L> =>
-    new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
+  const make = (registers: Registers): Counter<L> =>
+    new Counter({ name, help, labelNames: [...labelNames], registers });
+  return { name, make };
 }
 
 function gauge<L extends string>(name: string, help: string, labelNames: readonly L[]) {
-  return (registry: Registry): Gauge<L> =>
-    new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] });
+  const make = (registers: Registers): Gauge<L> => new Gauge({ name, help, labelNames: [...labelNames], registers });
+  return { name, make };
 }
 
 function histogram<L extends string>(name: string, help: string, labelNames: readonly L[], buckets: readonly number[]) {
-  return (registry: Registry): Histogram<L> =>
-    new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [registry] });
+  const make = (registers: Registers): Histogram<L> =>
+    new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers });
+  return { name, make };
 }

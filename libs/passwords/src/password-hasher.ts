@@ -35,6 +35,11 @@ export class PasswordHasher {
     });
   }
 
+  /** Hashes that are computed now, and that wait for their turn. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return this.queue.load;
+  }
+
   hash(password: string): Promise<string> {
     return this.queue.run(() => bcrypt.hash(password, this.cost));
   }

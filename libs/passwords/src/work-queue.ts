@@ -18,6 +18,10 @@ export class WorkQueue {
 
   constructor(private readonly options: WorkQueueOptions) {}
 
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.running, waiting: this.waiting.size };
+  }
+
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.running >= this.options.concurrency) await this.turn(signal);

@@ -1,3 +1,4 @@
+import { Questions } from './questions.js';
 import { FATAL_EXIT_CODE, FatalError } from './fatal-error.js';
 import type { ChildMessage } from './messages.js';
 
@@ -49,4 +50,24 @@ export function stopOnRequest(stop: () => Promise<void>, options: { readonly dea
     if (!stopping) request();
   });
   if (!process.connected) request();
+}
+
+let questions: Questions | undefined;
+
+/** Lets the parent ask this process, and this process its parent. Once, at the start. */
+export function answerParent(answers: Readonly<Record<string, () => unknown>>): void {
+  if (process.send === undefined) return;
+  const end = (questions = new Questions((message) => process.connected && process.send!(message)));
+  const answer = (what: string): unknown => {
+    const known = answers[what];
+    if (known === undefined) throw new Error(`"${what}" is not known here`);
+    return known();
+  };
+  process.on('message', (message) => void end.take(message, answer));
+  process.on('disconnect', () => end.close());
+}
+
+/** Asks the parent's `onQuestion`. Rejects where there is none, it does not know, or the deadline passes. */
+export function askParent(what: string, deadlineMs: number): Promise<unknown> {
+  return questions?.ask(what, deadlineMs) ?? Promise.reject(new Error('This process has no parent that answers'));
 }

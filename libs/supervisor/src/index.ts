@@ -1,6 +1,6 @@
 export { Supervisor } from './supervisor.js';
 export type { Backoff, ChildCrash, ChildSpec, ChildState, SupervisorEvents } from './supervisor.js';
-export { exitFatally, reportReady, stopOnRequest } from './child.js';
+export { answerParent, askParent, exitFatally, reportReady, stopOnRequest } from './child.js';
 export { FATAL_EXIT_CODE, FatalError, listenError, type ListenTarget } from './fatal-error.js';
 export { assertPortFree } from './port-check.js';
 export { eachLine } from './line-splitter.js';

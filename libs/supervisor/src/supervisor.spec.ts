@@ -17,7 +17,7 @@ const supervisors: Supervisor[] = [];
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'quayside-supervisor-'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  for (const name of ['child', 'fatal-error', 'messages']) {
+  for (const name of ['child', 'fatal-error', 'messages', 'questions']) {
     const source = readFileSync(join(import.meta.dirname, `${name}.ts`), 'utf8');
     const { code } = transformSync(source, {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
@@ -34,7 +34,7 @@ afterEach(async () => {
 let scripts = 0;
 function childThat(body: string, overrides: Partial<ChildSpec> = {}): ChildSpec {
   const script = join(folder, `child-${(scripts += 1)}.js`);
-  const head = `import { exitFatally, reportReady, stopOnRequest } from './child.js';
+  const head = `import { answerParent, askParent, exitFatally, reportReady, stopOnRequest } from './child.js';
 import { FatalError } from './fatal-error.js';
 import { appendFileSync, existsSync } from 'node:fs';
 `;
@@ -61,6 +61,7 @@ function supervise(): { supervisor: Supervisor; seen: Seen; until: (test: (seen:
     onCrash: (crash) => note(seen.crashes, crash),
     onReady: (_role, pid) => note(seen.ready, pid),
     onFatal: (_role, message) => note(seen.fatal, message),
+    onQuestion: (role, what) => Promise.resolve(`${what} of ${role}`),
   };
   const supervisor = new Supervisor(events, { firstMs: 5, maxMs: 20, resetAfterMs: 60_000 });
   supervisors.push(supervisor);
@@ -102,6 +103,20 @@ describe('Supervisor', () => {
     await supervisor.start(childThat(`console.log('one\\ntwo'); console.error('three'); ${SERVE}`));
     expect(supervisor.states()).toEqual([expect.objectContaining({ role: 'child', state: 'ready', restarts: 0 })]);
     await until((seen) => seen.lines.length === 3);
+  });
+
+  it('asks its children and answers them', async () => {
+    const { supervisor, until } = supervise();
+    await supervisor.start(
+      childThat(`answerParent({ twice: () => 2 });
+setInterval(() => {}, 1000);
+reportReady();
+askParent('weather', 5000).then(console.log);`),
+    );
+    expect(await supervisor.ask('child', 'twice', 5_000)).toBe(2);
+    await expect(supervisor.ask('child', 'thrice', 5_000)).rejects.toThrow('No answer');
+    await expect(supervisor.ask('nobody', 'twice', 5_000)).rejects.toThrow('no child');
+    await until(({ lines }) => lines.includes('weather of child'));
   });
 
   it('starts a child again after kill -9', async () => {

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { FatalError } from './fatal-error.js';
 import { eachLine } from './line-splitter.js';
 import { isChildMessage } from './messages.js';
+import { Questions } from './questions.js';
 import { stepBack } from './step-back.js';
 
 /** A process that is to run for as long as its parent. */
@@ -41,6 +42,8 @@ export interface SupervisorEvents {
   onReady(role: string, pid: number, restarts: number): void;
   /** A child cannot run as things are set up (after it had run once); everything should be stopped. */
   onFatal(role: string, message: string): void;
+  /** What a child wants to know by {@link askParent}; a rejection is "no answer". */
+  onQuestion?(role: string, what: string): Promise<unknown>;
   /** Anything else that a child sends. */
   onMessage?(role: string, message: unknown): void;
 }
@@ -98,6 +101,12 @@ export class Supervisor {
     );
   }
 
+  /** Asks a child that answers by {@link answerParent}; rejects where it is away or does not answer in time. */
+  ask(role: string, what: string, deadlineMs: number): Promise<unknown> {
+    const child = this.children.get(role);
+    return child === undefined ? Promise.reject(new Error(`There is no child ${role}`)) : child.ask(what, deadlineMs);
+  }
+
   states(): ChildState[] {
     return [...this.children.values()].map((child) => child.describe());
   }
@@ -111,6 +120,7 @@ class SupervisedChild {
   private pause: NodeJS.Timeout | undefined;
   private wasReady = false;
   private stopping = false;
+  private questions: Questions | undefined;
 
   constructor(
     private readonly spec: ChildSpec,
@@ -122,6 +132,14 @@ class SupervisedChild {
 
   describe(): ChildState {
     return { role: this.spec.role, pid: this.process?.pid, state: this.state, restarts: this.restarts };
+  }
+
+  ask(what: string, deadlineMs: number): Promise<unknown> {
+    return this.questions?.ask(what, deadlineMs) ?? Promise.reject(new Error(`${this.spec.role} does not run`));
+  }
+
+  private answer(what: string): Promise<unknown> {
+    return this.events.onQuestion?.(this.spec.role, what) ?? Promise.reject(new Error('Nobody answers'));
   }
 
   /** One life of the process: resolves at its ready message, rejects when it ends or is late before that. */
@@ -138,6 +156,7 @@ class SupervisedChild {
     });
     if (spec.niceness !== undefined) stepBack(child.pid, spec.niceness);
     this.process = child;
+    const questions = (this.questions = new Questions((message) => child.connected && child.send(message)));
     this.state = 'starting';
     const lastWords: string[] = [];
     if (child.stdout) eachLine(child.stdout, (line) => this.events.onLine(spec.role, line, 'stdout'));
@@ -155,6 +174,7 @@ class SupervisedChild {
         child.kill('SIGKILL');
       }, spec.readyDeadlineMs);
       child.on('message', (message) => {
+        if (questions.take(message, (what) => this.answer(what))) return;
         if (!isChildMessage(message)) {
           this.events.onMessage?.(spec.role, message);
         } else if (message.type === 'fatal') {
@@ -173,6 +193,7 @@ class SupervisedChild {
       child.on('close', (code, signal) => {
         clearTimeout(late);
         this.process = undefined;
+        questions.close();
         const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
         reject(
           new FatalError(

@@ -41,6 +41,7 @@ export class QuotaLeases implements QuotaGate {
   readonly breaker = new RetryBreaker();
   readonly later: Later;
   private readonly askAgainMs: number;
+  private refusals = 0;
   /** Whether anything limits a space, by tenant and space id; stale ones are asked again. */
   private readonly limited = new Map<string, { readonly limited: boolean; stale: boolean }>();
   private readonly running = new Set<UploadLease>();
@@ -128,8 +129,16 @@ export class QuotaLeases implements QuotaGate {
     this.running.delete(lease);
   }
 
+  /** Uploads that wait for room or for the database, and how many the quota has ended since the start. */
+  stats(): { readonly waiting: number; readonly refused: number } {
+    let waiting = 0;
+    for (const lease of this.running) if (lease.waits) waiting++;
+    return { waiting, refused: this.refusals };
+  }
+
   /** The quota has ended an upload that needed a file of `neededBytes`. */
   refused(ask: QuotaAsk, neededBytes: number): void {
+    this.refusals++;
     this.breaker.quotaMet(ask.grant.accountId, ask.path, { atMs: Date.now(), neededBytes });
   }
 

@@ -28,6 +28,7 @@ export class UploadLease implements QuotaLease {
   /** A limit was changed since the ledger was asked. */
   private stale = false;
   private settling = true;
+  private waitsForRoom = false;
   /** When the database was first missed; null while it answers. */
   private awaySinceMs: number | null = null;
 
@@ -39,6 +40,11 @@ export class UploadLease implements QuotaLease {
     this.replacesBytes = ask.replacesBytes;
     this.newFile = ask.newFile;
     this.unlimited = !limited;
+  }
+
+  /** Whether it waits for others to give room, or for the database. */
+  get waits(): boolean {
+    return this.waitsForRoom || this.awaySinceMs !== null;
   }
 
   get tenantId(): string {
@@ -164,7 +170,8 @@ export class UploadLease implements QuotaLease {
         leases.refused(ask, neededBytes);
         return false;
       }
-      await leases.nextChance(this.tenantId, ask.signal);
+      this.waitsForRoom = true;
+      await leases.nextChance(this.tenantId, ask.signal).finally(() => (this.waitsForRoom = false));
     }
   }
 

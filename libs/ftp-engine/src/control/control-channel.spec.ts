@@ -91,6 +91,7 @@ async function open(commands: readonly CommandDefinition[], options: Partial<Eng
     sessions: new SessionRegistry(),
     data: new DataServices(resolved, ports.log),
     receipts: new Receipts(),
+    replies: [0, 0, 0, 0, 0, 0],
     tlsAvailable: false,
   };
   const session = new Session('id', context, origin, Date.now());

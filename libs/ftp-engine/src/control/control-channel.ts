@@ -494,6 +494,7 @@ export class ControlChannel implements ControlLink {
   }
 
   #send(outcome: Reply): void {
+    this.session.engine.replies[Math.trunc(outcome.code / 100)]!++;
     this.#out += outcome.wire;
   }
 
