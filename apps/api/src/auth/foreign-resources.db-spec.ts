@@ -97,3 +97,56 @@ describe('a tenant’s key, in its own tenant', () => {
     }
   });
 });
+
+describe('a tenant’s key, elsewhere', () => {
+  /** Every operation of the API description, with this in place of the tenant and ids of the other tenant's things. */
+  async function* operations(tenant: string): AsyncGenerator<{ method: string; route: string; path: string }> {
+    const { paths } = await previewOpenApi();
+    for (const [route, item] of Object.entries(paths)) {
+      if (!route.startsWith('/v1/')) continue;
+      const path = route
+        .replace('{tenant}', tenant)
+        .replace('{account}', 'theirs')
+        .replaceAll(/([a-z-]+)\/{\w+}/g, (_all, kind: string) => `${kind}/${foreign[kind] ?? newId()}`);
+      for (const method of Object.keys(item)) yield { method: method.toUpperCase(), route, path };
+    }
+  }
+
+  it(
+    'gets for another tenant, on every path of the API description, exactly what it gets for one that nobody has',
+    async () => {
+      let asked = 0;
+      for await (const { method, route, path } of operations('other')) {
+        if (!route.startsWith('/v1/tenants/{tenant}')) continue;
+        for (const key of [acme.admin, acme.viewer]) {
+          const body = method === 'GET' ? undefined : {};
+          const theirs = await api.call(method, path, { key, body });
+          const nobodys = await api.call(method, path.replace('/other', '/nobody'), { key, body });
+          expect([method, route, theirs.status]).toEqual([method, route, 404]);
+          expect(theirs.body).toEqual(nobodys.body);
+          expect([...theirs.headers.keys()]).toEqual([...nobodys.headers.keys()]);
+          asked++;
+        }
+      }
+      expect(asked).toBeGreaterThan(80);
+      expect((await api.call('GET', '/v1/tenants/other')).body).toMatchObject({ slug: 'other', status: 'active' });
+    },
+    START_TIMEOUT_MS,
+  );
+
+  it(
+    'is refused on every path of the platform, whether what it names exists or not',
+    async () => {
+      let asked = 0;
+      for await (const { method, route, path } of operations('acme')) {
+        if (route.startsWith('/v1/tenants/')) continue;
+        const body = method === 'GET' ? undefined : {};
+        const answer = await api.call(method, path, { key: acme.admin, body });
+        expect([method, route, answer.status, answer.body.code]).toEqual([method, route, 403, 'access.forbidden']);
+        asked++;
+      }
+      expect(asked).toBeGreaterThan(15);
+    },
+    START_TIMEOUT_MS,
+  );
+});
