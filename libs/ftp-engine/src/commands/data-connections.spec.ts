@@ -3,7 +3,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { connect as tlsConnect } from 'node:tls';
 import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type EngineFixture, type FixtureOptions, type RawFtpClient, startEngine } from '@quayside/testing';
+import { OPEN_POLICY } from '@quayside/domain';
+import { aGrant, type EngineFixture, type FixtureOptions, type RawFtpClient, startEngine } from '@quayside/testing';
 
 let fixture: EngineFixture;
 const servers: Server[] = [];
@@ -61,20 +62,30 @@ async function listening(): Promise<{ port: number; connection: Promise<Socket> 
 }
 
 /** Two uploads and a download under a name of the session's own. */
-async function useSession(number: number): Promise<string> {
-  const client = await fixture.login();
+async function useSession(number: number, tls = false): Promise<string> {
+  const client = await fixture.connect();
+  await client.reply();
+  if (tls) {
+    await client.secure();
+    await client.expect('PBSZ 0', 200);
+    await client.expect('PROT P', 200);
+  }
+  await client.expect('USER bob', 331);
+  await client.expect('PASS secret', 230);
   await client.expect('TYPE I', 200);
+  const channel = (socket: Socket): Socket => (tls ? protect(client, socket) : socket);
   for (const round of [1, 2]) {
-    const data = await client.passive();
+    const raw = await client.passive();
     await client.expect(`STOR file-${number}`, 150);
-    data.end(`${number}/${round}`);
+    channel(raw).end(`${number}/${round}`);
     expect((await client.reply()).code).toBe(226);
   }
-  const data = await client.passive();
+  const raw = await client.passive();
+  await client.expect(`RETR file-${number}`, 150);
+  const data = channel(raw);
   const chunks: Buffer[] = [];
   data.on('data', (chunk: Buffer) => chunks.push(chunk));
   const closed = once(data, 'close');
-  await client.expect(`RETR file-${number}`, 150);
   expect((await client.reply()).code).toBe(226);
   await closed;
   return Buffer.concat(chunks).toString();
@@ -153,6 +164,25 @@ describe('passive mode', () => {
     await start({ passivePoolSize: 4 });
     const contents = await Promise.all(Array.from({ length: 50 }, (_, number) => useSession(number)));
     expect(contents).toEqual(contents.map((_, number) => `${number}/2`));
+  });
+
+  it.each(['prefer', 'require'] as const)('the same, every other one over TLS, session reuse: %s', async (reuse) => {
+    fixture = await startEngine({ passivePoolSize: 4, sessionReuse: reuse });
+    const protocols = { ...OPEN_POLICY.protocols, sessionReuse: reuse };
+    fixture.ports.addAccount('bob', aGrant({ policy: { ...OPEN_POLICY, protocols } }));
+    const contents = await Promise.all(Array.from({ length: 50 }, (_, number) => useSession(number, number % 2 === 1)));
+    expect(contents).toEqual(contents.map((_, number) => `${number}/2`));
+  });
+
+  it('ends a session that asked for a port and never uses it, whatever else it sends', async () => {
+    const client = await start({ timeouts: { stall: 200 } });
+    await client.expect('EPSV', 229);
+    let last = 200;
+    while (last === 200) last = (await client.command('NOOP')).code;
+    expect(last).toBe(421);
+    await client.closed();
+    await fixture.ports.journal.until((journal) => journal.facts('session.closed').length === 1);
+    expect(fixture.ports.journal.facts('session.closed')[0]!.doctor?.code).toBe('DATA_UNUSED');
   });
 
   it('answers ABOR with 225 while a connection waits unused, and closes it', async () => {

@@ -8,8 +8,10 @@ import {
 } from '../data/address.js';
 import { PassiveChannel } from '../data/data-channel.js';
 import { announcedAddress } from '../data/announced-address.js';
+import type { OwnershipTest } from '../data/passive-pool.js';
 import { reply } from '../control/reply.js';
 import type { Session } from '../session/session.js';
+import { sessionReuse } from '../tls/protect-data-socket.js';
 import { type CommandContext, defineCommand } from './define-command.js';
 
 const EPSV_ALL = reply(501, 'PASV not allowed after EPSV ALL.');
@@ -59,9 +61,16 @@ export const epsv = defineCommand({
 async function listen({ session, signal }: CommandContext): Promise<number> {
   session.dropDataChannel();
   const { data, options } = session.engine;
-  const reservation = await data.passive.reserve(peerOf(session), signal, session);
+  const reservation = await data.passive.reserve(peerOf(session), signal, session, ownershipTest(session));
   session.dataChannel = new PassiveChannel(reservation, options.timeouts.dataConnect);
   return reservation.port;
+}
+
+/** Where data connections must resume the control session, only one that brings its ticket is this session's. */
+function ownershipTest(session: Session): OwnershipTest | null {
+  const { tls } = session;
+  if (tls === null || session.prot === 'C' || sessionReuse(session) !== 'require') return null;
+  return ({ tickets }) => tickets.some((ticket) => tls.contexts.isTicketOf(tls.binding, ticket));
 }
 
 function peerOf(session: Session): string {

@@ -174,6 +174,17 @@ export const RULES: readonly RuleSection[] = [
       ['A new certificate serves new connections', TLS, 'are replaced for new connections'],
       ['TLS 1.1 is refused', CONTEXTS, 'refuses TLS 1.1'],
       ['SNI and HOST choose the tenant’s certificate', TLS, 'are those of the tenant that SNI names'],
+      ['… also where keys are of different kinds', TLS, 'are the tenant’s whatever kinds of keys'],
+      [
+        'A client certificate that names the account: USER is 232',
+        'tls/client-certificates.spec.ts',
+        'that name the account answer USER with 232',
+      ],
+      [
+        'A client certificate that does not stand counts as none',
+        'tls/client-certificates.spec.ts',
+        'count as none where none is shown',
+      ],
     ]),
   },
   {
@@ -215,6 +226,9 @@ export const RULES: readonly RuleSection[] = [
       ['PASV over IPv6 is 425', SEMANTICS, 'PASV over IPv6 is 425'],
       ['227 has the public address of the listener or the client’s network', DATA, 'announces the public address'],
       ['50 sessions share 4 passive ports', DATA, 'lets 50 sessions share 4 ports'],
+      ['The same with TLS and without, reuse preferred and required', DATA, 'the same, every other one over TLS'],
+      ['Under required reuse the ticket finds the taker', TLS, 'takes the connection with the ticket'],
+      ['A late connection never meets another session', POOL, 'keeps a port for whoever asked for it'],
       ['Ports cannot be foretold', SEMANTICS, 'ports come in no order'],
       ['A new PASV replaces the last one', SEMANTICS, 'a new PASV takes the place'],
       ['Every port in use is 425', POOL, 'refuses with data.no-connection'],

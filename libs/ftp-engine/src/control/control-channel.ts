@@ -206,7 +206,13 @@ export class ControlChannel implements ControlLink {
   /** A data connection that is open and unused stands in for a command, up to the stall deadline. */
   #endWhereIdle(nowMs: number): void {
     const { timeouts } = this.session.engine.options;
-    const waitsForTransfer = this.session.dataChannel?.connected === true;
+    const channel = this.session.dataChannel;
+    // A passive port that was asked for is closed to all others of the address until it is used or the session ends.
+    if (channel?.mode === 'passive' && !channel.connected && nowMs - channel.madeAtMs >= timeouts.stall) {
+      this.session.endReason ??= 'data-connection-unused';
+      return this.#end(DATA_TIMEOUT);
+    }
+    const waitsForTransfer = channel?.connected === true;
     if (nowMs - this.#lastActivityMs < (waitsForTransfer ? timeouts.stall : timeouts.idle)) return;
     this.session.endReason ??= waitsForTransfer ? 'data-connection-unused' : 'idle';
     this.#end(waitsForTransfer ? DATA_TIMEOUT : IDLE_TIMEOUT);

@@ -15,9 +15,19 @@ export interface DataChannel {
   readonly mode: 'passive' | 'active';
   /** Sockets of strangers that were dropped at our port meanwhile. */
   readonly strangers: number;
+  /** When it was prepared, ms since the epoch. */
+  readonly madeAtMs: number;
+  /** The connection must prove by its TLS ticket that it is this session's; then it cannot be used in clear. */
+  readonly proves: boolean;
+  /** Connections came, and none was this session's. */
+  readonly metOnlyForeign: boolean;
   /**
-   * The plain socket, paused and half-open; its errors are the caller's from here on. Throws `data.no-connection` where
-   * it does not come about in time, and the signal's reason.
+   * Resolves when the peer is connected, so that the 150 may go out. Throws `data.no-connection` where it does not come
+   * about in time, and the signal's reason.
+   */
+  ready(signal: AbortSignal): Promise<void>;
+  /**
+   * After `ready`: the plain socket, paused and half-open; its errors are the caller's from here on. Throws like `ready`.
    */
   open(signal: AbortSignal): Promise<Socket>;
   /** Drop it, whatever state it is in. Never throws. */
@@ -27,11 +37,20 @@ export interface DataChannel {
 /** The client connects to a port that was reserved for it. */
 export class PassiveChannel implements DataChannel {
   readonly mode = 'passive';
+  readonly madeAtMs = Date.now();
 
   constructor(
     readonly reservation: PassiveReservation,
     readonly connectTimeoutMs: number,
   ) {}
+
+  get proves(): boolean {
+    return this.reservation.proves;
+  }
+
+  get metOnlyForeign(): boolean {
+    return this.reservation.metOnlyForeign;
+  }
 
   get connected(): boolean {
     return this.reservation.connected;
@@ -39,6 +58,10 @@ export class PassiveChannel implements DataChannel {
 
   get strangers(): number {
     return this.reservation.strangers;
+  }
+
+  ready(signal: AbortSignal): Promise<void> {
+    return this.reservation.arrive(this.connectTimeoutMs, signal);
   }
 
   open(signal: AbortSignal): Promise<Socket> {
@@ -56,6 +79,9 @@ export class PassiveChannel implements DataChannel {
  */
 export class ActiveChannel implements DataChannel {
   readonly mode = 'active';
+  readonly madeAtMs = Date.now();
+  readonly proves = false;
+  readonly metOnlyForeign = false;
   readonly strangers = 0;
   readonly #abandon = new AbortController();
   readonly #early: Promise<Socket | null>;
@@ -95,19 +121,30 @@ export class ActiveChannel implements DataChannel {
     limit.abort();
   }
 
-  async open(signal: AbortSignal): Promise<Socket> {
-    if (this.#failedEarly || this.#socket?.destroyed === true) return this.#connect(signal);
+  async ready(signal: AbortSignal): Promise<void> {
+    if (this.#failedEarly || this.#socket?.destroyed === true) {
+      const socket = await this.#connect(signal);
+      socket.on('error', () => {});
+      this.#socket = socket;
+      return;
+    }
     const end = (): void => this.end();
     signal.addEventListener('abort', end, { once: true });
     try {
       const socket = await this.#early;
       signal.throwIfAborted();
       if (socket === null) throw new DomainError('data.no-connection');
-      this.#socket = null;
-      return socket;
     } finally {
       signal.removeEventListener('abort', end);
     }
+  }
+
+  async open(signal: AbortSignal): Promise<Socket> {
+    signal.throwIfAborted();
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket === null) throw new DomainError('data.no-connection');
+    return socket;
   }
 
   end(): void {

@@ -6,11 +6,6 @@ import { PassivePool } from './passive-pool.js';
 
 /** How long PASV and EPSV wait for a free slot before 425. */
 const PASSIVE_WAIT_MS = 10_000;
-/**
- * A client that has not connected this long after PASV and sends no transfer command loses its port to those who wait.
- * As long as data connections are awaited elsewhere: who comes later than this does not come.
- */
-const PASSIVE_IDLE_MS = 30_000;
 /** Outlasts two lost SYNs of a connection that is under way to a port (sent again after 1 s and after 3 s). */
 const PASSIVE_CLOSED_MS = 5_000;
 /** 256 KiB per read keeps a download at four fifths of what the loop can do; 1 MiB would cost memory for little. */
@@ -30,7 +25,6 @@ export class DataServices {
       host: listenHost(options),
       ports: passivePorts(options),
       waitMs: PASSIVE_WAIT_MS,
-      idleMs: PASSIVE_IDLE_MS,
       closedMs: PASSIVE_CLOSED_MS,
       isProxy: trustedNetworks(options.proxyTrusted),
       onStranger: (remoteAddress, port) => log.info('dropped a stranger on a data port', { remoteAddress, port }),

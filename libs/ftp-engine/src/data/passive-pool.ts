@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { DomainError } from '@quayside/domain';
 import { readProxyHeader } from '../proxy/read-proxy-header.js';
+import { type ClientHello, readClientHello } from '../tls/client-hello.js';
 import { canonicalAddress } from './address.js';
 
 export interface PassivePoolOptions {
@@ -11,8 +12,6 @@ export interface PassivePoolOptions {
   readonly ports: readonly number[];
   /** How long PASV waits for a slot before 425. */
   readonly waitMs: number;
-  /** How long a reservation that nobody connected to and no transfer waits for is safe from those who wait. */
-  readonly idleMs: number;
   /**
    * How long a port whose client did not come stays closed to that address before another session may have it: a
    * connection that is still under way must be met as a stranger, never as the next session's.
@@ -29,39 +28,66 @@ const MAX_WAITING_PER_ADDRESS = 1000;
 /** A port that could not be bound is left alone for this long. */
 const REBIND_AFTER_MS = 60_000;
 
+/** Sockets of one address that one claim looks at for the owner's, at most. */
+const MAX_CANDIDATES = 16;
+/** Once somebody who is not the owner has come, the owner is awaited this long: most likely it came without a ticket. */
+const AFTER_FOREIGN_MS = 2000;
+
+/** Whether a connection that begins with this ClientHello is the owner's. */
+export type OwnershipTest = (hello: ClientHello) => boolean;
+
 /**
  * One session's claim on the next connection from its client's address to one port. It ends when that connection comes
- * (the port is then free for others of the same address), when it is released, or when it is taken over.
+ * (the port is then free for others of the same address) or when it is released, and never before: what is under way
+ * for one session must not meet another's claim.
+ *
+ * With an ownership test the address is not enough: connections are looked at until one proves to be the owner's, and
+ * the others are dropped as strangers.
  */
 export class PassiveReservation {
   readonly port: number;
   readonly clientAddress: string;
   /** Whose claim it is. */
   readonly owner: object;
-  readonly madeAtMs = performance.now();
-  /** Sockets from other addresses that were dropped at this port meanwhile. */
+  /** Sockets that were dropped at this port meanwhile: from other addresses, or not the owner's. */
   strangers = 0;
-  /** A transfer command waits for the connection, so nobody may take the reservation over. */
-  #armed = false;
+  /** Connections from the right address that were not the owner's. */
+  #foreign = 0;
+  readonly #test: OwnershipTest | null;
+  readonly #candidates = new Set<Socket>();
   #socket: Socket | null = null;
-  #ended: 'connected' | 'released' | 'taken-over' | null = null;
-  #onSettled: (() => void) | null = null;
+  #ended: 'connected' | 'released' | null = null;
+  readonly #waiting = new Set<() => void>();
   readonly #leave: (reservation: PassiveReservation) => void;
 
-  constructor(port: number, clientAddress: string, owner: object, leave: (reservation: PassiveReservation) => void) {
+  constructor(
+    port: number,
+    clientAddress: string,
+    owner: object,
+    leave: (reservation: PassiveReservation) => void,
+    test: OwnershipTest | null,
+  ) {
     this.port = port;
     this.clientAddress = clientAddress;
     this.owner = owner;
     this.#leave = leave;
+    this.#test = test;
   }
 
   /** Whether the client has connected and no transfer has taken the socket yet. */
   get connected(): boolean {
-    return this.#socket !== null && !this.#socket.destroyed;
+    if (this.#socket !== null) return !this.#socket.destroyed;
+    return this.#candidates.size > 0;
   }
 
-  get armed(): boolean {
-    return this.#armed;
+  /** Whether it waits for a connection that proves whose it is. */
+  get proves(): boolean {
+    return this.#test !== null;
+  }
+
+  /** Somebody came who is not the owner, and nobody else since. */
+  get metOnlyForeign(): boolean {
+    return this.#foreign > 0 && this.#candidates.size === 0 && this.#socket === null;
   }
 
   get ended(): boolean {
@@ -73,17 +99,26 @@ export class PassiveReservation {
     return this.#ended === 'connected';
   }
 
-  /** The client's socket, paused. Throws `data.no-connection` after `timeoutMs` or when the reservation is gone. */
+  /**
+   * Resolves when a connection is there that is or may be the owner's: a client may send nothing on it before the 150.
+   * Throws `data.no-connection` after `timeoutMs` or when the reservation is gone.
+   */
+  async arrive(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const until = performance.now() + timeoutMs;
+    while (this.#ended === null && this.#candidates.size === 0) {
+      if (!(await this.#change(this.#limit(until), signal))) break;
+    }
+    if (this.#socket === null && this.#candidates.size === 0) this.#fail();
+  }
+
+  /** The client's socket, paused. Throws `data.no-connection` like {@link arrive}. */
   async take(timeoutMs: number, signal: AbortSignal): Promise<Socket> {
-    if (this.#ended === null) await this.#connection(timeoutMs, signal);
+    const until = performance.now() + timeoutMs;
+    while (this.#ended === null) if (!(await this.#change(this.#limit(until), signal))) break;
     signal.throwIfAborted();
     const socket = this.#socket;
+    if (socket === null) return this.#fail();
     this.#socket = null;
-    if (socket === null) {
-      throw new DomainError('data.no-connection', {
-        detail: this.#ended === 'taken-over' ? 'The passive port was given up; send PASV or EPSV again' : undefined,
-      });
-    }
     socket.removeListener('error', ignore);
     return socket;
   }
@@ -95,45 +130,83 @@ export class PassiveReservation {
     this.#socket = null;
   }
 
-  /** By the pool only: others wait, and this claim is idle. */
-  takeOver(): void {
-    this.#end('taken-over');
-  }
-
-  /** By the pool only: the awaited connection. */
+  /** By the pool only: a connection from the owner's address. */
   accept(socket: Socket): void {
     // Until a transfer takes the socket nobody else listens: a reset must not become an uncaught exception.
     socket.on('error', ignore);
-    this.#socket = socket;
-    this.#end('connected');
+    if (this.#test === null) {
+      this.#socket = socket;
+      this.#end('connected');
+    } else if (this.#candidates.size >= MAX_CANDIDATES) {
+      this.strangers++;
+      socket.destroy();
+    } else void this.#examine(socket, this.#test);
   }
 
-  #end(how: 'connected' | 'released' | 'taken-over'): void {
+  async #examine(socket: Socket, isOwn: OwnershipTest): Promise<void> {
+    this.#candidates.add(socket);
+    this.#changed();
+    const hello = await readClientHello(socket);
+    if (!this.#candidates.delete(socket)) return;
+    if (hello !== null && isOwn(hello)) {
+      this.#socket = socket;
+      this.#end('connected');
+      return;
+    }
+    socket.destroy();
+    this.strangers++;
+    this.#foreign++;
+    this.#changed();
+  }
+
+  #fail(): never {
+    this.release();
+    throw new DomainError('data.no-connection');
+  }
+
+  #end(how: 'connected' | 'released'): void {
     if (this.#ended !== null) return;
     this.#ended = how;
+    for (const candidate of this.#candidates) candidate.destroy();
+    this.#candidates.clear();
     this.#leave(this);
-    this.#onSettled?.();
+    this.#changed();
   }
 
-  #connection(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    this.#armed = true;
+  #changed(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  #limit(until: number): number {
+    const leftMs = until - performance.now();
+    return this.metOnlyForeign ? Math.min(leftMs, AFTER_FOREIGN_MS) : leftMs;
+  }
+
+  /** Resolves at the next change; false when the time is up. Aborted, it gives the claim up and throws the reason. */
+  #change(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
+        this.#waiting.delete(wake);
         signal.removeEventListener('abort', onAbort);
-        this.#onSettled = null;
-        resolve();
+      };
+      const wake = (): void => {
+        settle();
+        resolve(true);
       };
       const onAbort = (): void => {
-        this.release();
         settle();
+        this.release();
         reject(signal.reason as Error);
       };
-      const timer = setTimeout(() => {
-        this.release();
-        settle();
-      }, timeoutMs);
-      this.#onSettled = settle;
+      const timer = setTimeout(
+        () => {
+          settle();
+          resolve(false);
+        },
+        Math.max(0, timeoutMs),
+      );
+      this.#waiting.add(wake);
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
     });
@@ -169,7 +242,7 @@ interface Waiter {
 export class PassivePool {
   readonly #options: PassivePoolOptions;
   readonly #listeners: Listener[];
-  /** Reservations per client address, oldest first. */
+  /** Reservations per client address. */
   readonly #held = new Map<string, Set<PassiveReservation>>();
   readonly #waiting = new Map<string, Waiter[]>();
   #nextTicket = 0;
@@ -197,9 +270,14 @@ export class PassivePool {
   /**
    * Reserve a port for the next connection from `clientAddress` (canonical text). Waits in line while every port is
    * already reserved for that address; `data.no-connection` after `waitMs`. `owner` is whoever's connection it will be:
-   * ports that are closed to others for its sake are open to it.
+   * ports that are closed to others for its sake are open to it. `test` where connections must prove whose they are.
    */
-  async reserve(clientAddress: string, signal: AbortSignal, owner: object = {}): Promise<PassiveReservation> {
+  async reserve(
+    clientAddress: string,
+    signal: AbortSignal,
+    owner: object = {},
+    test: OwnershipTest | null = null,
+  ): Promise<PassiveReservation> {
     const deadline = performance.now() + this.#options.waitMs;
     const ticket = this.#nextTicket++;
     let mayPass = !this.#waiting.has(clientAddress);
@@ -210,7 +288,7 @@ export class PassivePool {
         signal.throwIfAborted();
       }
       if (mayPass) {
-        const reservation = await this.#tryReserve(clientAddress, owner);
+        const reservation = await this.#tryReserve(clientAddress, owner, test);
         if (reservation !== null) return reservation;
       }
       const remainingMs = deadline - performance.now();
@@ -234,16 +312,22 @@ export class PassivePool {
   }
 
   /** RFC 2577 §8: a random port, so that the next one cannot be guessed. */
-  async #tryReserve(clientAddress: string, owner: object): Promise<PassiveReservation | null> {
+  async #tryReserve(
+    clientAddress: string,
+    owner: object,
+    test: OwnershipTest | null,
+  ): Promise<PassiveReservation | null> {
     const free = (listener: Listener): boolean => !listener.closed.has(clientAddress);
     const own = (listener: Listener): boolean => listener.closed.get(clientAddress)?.owner === owner;
-    return (await this.#claimAny(clientAddress, owner, free)) ?? (await this.#claimAny(clientAddress, owner, own));
+    const claim = (isOpen: (listener: Listener) => boolean): Promise<PassiveReservation | null> =>
+      this.#claimAny(clientAddress, isOpen, (listener) => this.#claim(listener, clientAddress, owner, test));
+    return (await claim(free)) ?? (await claim(own));
   }
 
   async #claimAny(
     clientAddress: string,
-    owner: object,
     isOpen: (listener: Listener) => boolean,
+    claim: (listener: Listener) => PassiveReservation,
   ): Promise<PassiveReservation | null> {
     const count = this.#listeners.length;
     if (count === 0) return null;
@@ -255,15 +339,14 @@ export class PassivePool {
       if (listener.server === null && !(await this.#open(listener))) continue;
       // Opening took a turn: somebody of the same address may have come first.
       if (isTaken(listener) || this.#closed) continue;
-      return this.#claim(listener, clientAddress, owner);
+      return claim(listener);
     }
     return null;
   }
 
-  #claim(listener: Listener, clientAddress: string, owner: object): PassiveReservation {
-    const reservation = new PassiveReservation(listener.port, clientAddress, owner, (ended) =>
-      this.#leave(listener, ended),
-    );
+  #claim(listener: Listener, clientAddress: string, owner: object, test: OwnershipTest | null): PassiveReservation {
+    const leave = (ended: PassiveReservation): void => this.#leave(listener, ended);
+    const reservation = new PassiveReservation(listener.port, clientAddress, owner, leave, test);
     this.#reopen(listener, clientAddress);
     listener.expected.set(clientAddress, reservation);
     let held = this.#held.get(clientAddress);
@@ -310,7 +393,6 @@ export class PassivePool {
     return new Promise((resolve) => {
       const done = (woken: boolean): void => {
         clearTimeout(timer);
-        clearInterval(sweep);
         signal.removeEventListener('abort', onAbort);
         const at = waiters.indexOf(waiter);
         if (at !== -1) waiters.splice(at, 1);
@@ -320,27 +402,10 @@ export class PassivePool {
       const waiter: Waiter = { ticket, wake: () => done(true) };
       const onAbort = (): void => done(true);
       const timer = setTimeout(() => done(false), timeoutMs);
-      const sweep = setInterval(() => this.#takeOverIdle(clientAddress), Math.max(10, this.#options.idleMs / 4));
       signal.addEventListener('abort', onAbort, { once: true });
       const behind = waiters.findIndex((other) => other.ticket > ticket);
       waiters.splice(behind === -1 ? waiters.length : behind, 0, waiter);
-      this.#takeOverIdle(clientAddress);
     });
-  }
-
-  /**
-   * End the oldest claim that nobody uses, so that a session that asked and went away does not hold a port; not more of
-   * them than sessions wait. The port is then closed for a while before it is the next one's.
-   */
-  #takeOverIdle(clientAddress: string): void {
-    const closing = this.#listeners.filter((listener) => listener.closed.has(clientAddress)).length;
-    if (closing >= (this.#waiting.get(clientAddress)?.length ?? 0)) return;
-    const before = performance.now() - this.#options.idleMs;
-    for (const reservation of this.#held.get(clientAddress) ?? []) {
-      if (reservation.armed || reservation.madeAtMs > before) continue;
-      reservation.takeOver();
-      return;
-    }
   }
 
   async #open(listener: Listener): Promise<boolean> {

@@ -24,7 +24,10 @@ export const DOCTOR = {
   SERVER_BUSY: { about: 'login', hint: 'The server could not decide about the login; try again.' },
   LOGIN_REFUSED: { about: 'login', hint: 'The login was refused by a rule.' },
   IDLE: { about: 'session', hint: 'No command came for too long.' },
-  DATA_UNUSED: { about: 'session', hint: 'A data connection was opened and no transfer was started on it.' },
+  DATA_UNUSED: {
+    about: 'session',
+    hint: 'A data connection was prepared or opened, and no transfer was started on it.',
+  },
   LOGIN_TIMEOUT: { about: 'session', hint: 'The client did not log in in time.' },
   LOGIN_FAILURES: { about: 'session', hint: 'Too many logins failed on one connection.' },
   CONTROL_TLS_FAILED: {

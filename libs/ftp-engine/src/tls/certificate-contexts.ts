@@ -2,6 +2,7 @@ import { constants, randomBytes } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { withholdTickets } from '@quayside/native';
 import type { CertificatePair, ClientAuthorities } from '../engine-options.js';
+import { sessionIdContextOf } from './session-ticket.js';
 
 /**
  * TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 brings its own. CBC suites are left out: every
@@ -39,6 +40,7 @@ interface NativeContext {
  */
 export class CertificateContexts {
   readonly #options: SecureContextOptions;
+  readonly #ticketKeys: Buffer;
   readonly #shared: { readonly control: SecureContext; readonly data: SecureContext } | null;
   readonly #ofSession = new WeakMap<TicketBinding, { control: SecureContext; data: SecureContext }>();
 
@@ -49,6 +51,7 @@ export class CertificateContexts {
     authorities: ClientAuthorities | null = null,
     shareContexts = true,
   ) {
+    this.#ticketKeys = ticketKeys;
     this.#options = {
       cert: certificate.cert,
       key: certificate.key,
@@ -77,6 +80,11 @@ export class CertificateContexts {
       this.#ofSession.set(binding, own);
     }
     return own[kind];
+  }
+
+  /** Whether a session that these contexts resume for this control session is in the ticket. */
+  isTicketOf(binding: TicketBinding, ticket: Buffer): boolean {
+    return sessionIdContextOf(ticket, this.#shared === null ? binding.ticketKeys : this.#ticketKeys) === binding.id;
   }
 
   #pair(sessionIdContext: string, ticketKeys: Buffer): { control: SecureContext; data: SecureContext } {

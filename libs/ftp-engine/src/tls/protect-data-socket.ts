@@ -40,11 +40,7 @@ export function protectDataSocket(session: Session, socket: Duplex, signal: Abor
     const onAbort = (): void => settle(signal.reason as Error);
     const onSecure = (): void => {
       if (!tlsSocket.isSessionReused() && sessionReuse(session) === 'require') {
-        settle(
-          new TransferFailure('data.tls-failed', 'TLS_SESSION_NOT_RESUMED', {
-            detail: 'The data connection must resume the TLS session of the control connection',
-          }),
-        );
+        settle(notResumed());
       } else settle(null);
     };
     const timer = setTimeout(
@@ -60,7 +56,15 @@ function failed(cause: unknown): DomainError {
   return new DomainError('data.tls-failed', { cause });
 }
 
+/** 522 (RFC 4217 §10.2). */
+export function notResumed(cause?: unknown): TransferFailure {
+  return new TransferFailure('data.tls-failed', 'TLS_SESSION_NOT_RESUMED', {
+    detail: 'The data connection must resume the TLS session of the control connection',
+    cause,
+  });
+}
+
 /** Policy over the engine's default. */
-function sessionReuse(session: Session): 'off' | 'prefer' | 'require' {
+export function sessionReuse(session: Session): 'off' | 'prefer' | 'require' {
   return session.grant?.policy.protocols.sessionReuse ?? session.engine.options.sessionReuse;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import { connect as tlsConnect } from 'node:tls';
+import { connect, type Socket } from 'node:net';
+import { connect as tlsConnect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { OPEN_POLICY } from '@quayside/domain';
 import {
@@ -22,9 +22,11 @@ async function greeted(): Promise<RawFtpClient> {
 }
 
 /** Logged in over TLS with PROT P. */
-async function secured(): Promise<{ client: RawFtpClient; ticket: () => Buffer | undefined }> {
+async function secured(
+  options: ConnectionOptions = {},
+): Promise<{ client: RawFtpClient; ticket: () => Buffer | undefined }> {
   const client = await greeted();
-  await client.secure();
+  await client.secure(options);
   let ticket: Buffer | undefined = client.tls.getSession();
   client.tls.on('session', (session) => {
     ticket = session;
@@ -194,6 +196,84 @@ describe('data connections over TLS', () => {
     expect((await list(client, undefined)).codes).toEqual([150, 522]);
     expect((await list(client, other.ticket())).codes).toEqual([150, 522]);
     expect((await list(client, ticket())).codes).toEqual([150, 226]);
+  });
+});
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a passive port where %s sessions must be resumed', (version) => {
+  type Secured = Awaited<ReturnType<typeof secured>>;
+
+  async function required(): Promise<void> {
+    fixture = await startEngine({ timeouts: { dataConnect: 4000 } });
+    const protocols = { ...OPEN_POLICY.protocols, sessionReuse: 'require' as const };
+    fixture.ports.addAccount('bob', aGrant({ policy: { ...OPEN_POLICY, protocols } }));
+  }
+
+  function protect(raw: Socket, session: Buffer | undefined): TLSSocket {
+    const data = tlsConnect({ socket: raw, session, maxVersion: version, rejectUnauthorized: false });
+    data.on('error', () => {});
+    return data;
+  }
+
+  /** The port of EPSV, for any number of connections. */
+  async function portFor({ client }: Secured): Promise<number> {
+    return Number(/\|(\d+)\|/.exec((await client.expect('EPSV', 229)).text)![1]);
+  }
+
+  /** An error of the handshake is what a stranger sees of it. */
+  function dropped(socket: Socket): Promise<void> {
+    return new Promise((resolve) => {
+      if (socket.destroyed) resolve();
+      else socket.resume().once('close', () => resolve());
+    });
+  }
+
+  async function dial(port: number): Promise<Socket> {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  it('takes the connection with the ticket and drops the others, whoever comes first', async () => {
+    await required();
+    const owner = await secured({ maxVersion: version });
+    const other = await secured({ maxVersion: version });
+    const port = await portFor(owner);
+    const foreign = protect(await dial(port), other.ticket());
+    foreign.write('not mine');
+    const without = protect(await dial(port), undefined);
+    without.write('not mine');
+    const plain = await dial(port);
+    plain.write('GET / HTTP/1.0\r\n\r\n');
+    await Promise.all([foreign, without, plain].map((socket) => dropped(socket)));
+    const silent = await dial(port);
+    const own = await dial(port);
+    await owner.client.expect('STOR a', 150);
+    const data = protect(own, owner.ticket());
+    data.end('mine');
+    expect((await owner.client.reply()).text).toMatch(/^226 .*; 4 bytes/);
+    await dropped(silent);
+    await other.client.expect('NOOP', 200);
+  });
+
+  it('takes it also when it comes after the transfer command and after a stranger', async () => {
+    await required();
+    const owner = await secured({ maxVersion: version });
+    const port = await portFor(owner);
+    owner.client.write('STOR a\r\n');
+    const stranger = protect(await dial(port), undefined);
+    expect((await owner.client.reply()).code).toBe(150);
+    await dropped(stranger);
+    protect(await dial(port), owner.ticket()).end('mine');
+    expect((await owner.client.reply()).text).toMatch(/^226 .*; 4 bytes/);
+  });
+
+  it('is not for a transfer in clear', async () => {
+    await required();
+    const owner = await secured({ maxVersion: version });
+    await portFor(owner);
+    await owner.client.expect('PROT C', 200);
+    await owner.client.expect('STOR a', 425);
   });
 });
 

@@ -4,7 +4,7 @@ import type { CommandContext } from '../commands/define-command.js';
 import { reply } from '../control/reply.js';
 import type { DataChannel } from '../data/data-channel.js';
 import { recordDataFailure } from '../doctor/record-data-failure.js';
-import { protectDataSocket } from '../tls/protect-data-socket.js';
+import { notResumed, protectDataSocket } from '../tls/protect-data-socket.js';
 import { TlsRecordTap } from './tls-record-tap.js';
 import { asTransferFailure, TransferFailure } from './transfer-failure.js';
 
@@ -38,8 +38,13 @@ export async function openData(
   try {
     if (later) context.say(reply(150, preliminary));
     channel ??= await session.laterChannel(session.engine.options.timeouts.dataConnect, signal);
-    const socket = await connected(channel, signal);
+    if (channel.proves && session.prot === 'C') {
+      channel.end();
+      throw new DomainError('data.no-connection', { detail: 'PROT has changed; send PASV or EPSV again' });
+    }
+    await connected(channel, signal);
     if (!later) context.say(reply(150, preliminary));
+    const socket = await taken(channel, signal);
     if (session.prot === 'C') return { socket, raw: socket, tls: false, tap: null };
     const strict = direction === 'receive' && session.engine.options.tlsUploadEnd === 'strict';
     const tap = strict ? new TlsRecordTap(socket) : null;
@@ -54,15 +59,24 @@ export async function openData(
   }
 }
 
-async function connected(channel: DataChannel, signal: AbortSignal): Promise<Socket> {
+async function connected(channel: DataChannel, signal: AbortSignal): Promise<void> {
   try {
-    return await channel.open(signal);
+    await channel.ready(signal);
   } catch (error) {
-    throw signal.aborted ? signal.reason : connectFailure(channel.mode, channel.strangers, error);
+    throw signal.aborted ? signal.reason : connectFailure(channel, error);
   }
 }
 
-function connectFailure(mode: 'passive' | 'active', strangers: number, cause: unknown): TransferFailure {
+async function taken(channel: DataChannel, signal: AbortSignal): Promise<Socket> {
+  try {
+    return await channel.open(signal);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : connectFailure(channel, error);
+  }
+}
+
+function connectFailure({ mode, strangers, metOnlyForeign }: DataChannel, cause: unknown): TransferFailure {
+  if (metOnlyForeign) return notResumed(cause);
   if (mode === 'active') {
     return new TransferFailure('data.no-connection', 'ACTIVE_REFUSED', {
       detail: 'Cannot connect to the port you gave; a firewall may be in the way: use passive mode',
