@@ -174,7 +174,7 @@ export class PassiveReservation {
   }
 
   #changed(): void {
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of this.#waiting) wake();
   }
 
   #limit(until: number): number {
