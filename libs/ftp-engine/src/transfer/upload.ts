@@ -465,6 +465,10 @@ function startOf(request: UploadRequest, place: UploadPlace): number {
   const present = place.partial?.bytes ?? place.committed?.size ?? 0;
   if (request.intent === 'append') return present;
   if (request.intent !== 'resume') return 0;
+  // 550 also where a missing folder is 553: clients that resume know it as "start over".
+  if (place.partial === null && place.committed === null) {
+    throw new DomainError('path.incomplete', { detail: 'No such file or directory' });
+  }
   if (request.start > present) throw beyondEnd(request.start, present);
   return request.start;
 }
