@@ -310,6 +310,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     return {
       accepting: this.engine.accepting,
       ...this.engine.counts(),
+      spool: spool.state,
       spoolBytes: spool.bytes,
       spoolOldestSeconds: Math.round(spool.oldestMs / 1000),
       rssBytes: process.memoryUsage.rss(),

@@ -3,7 +3,15 @@ import { NodesRepository } from '@quayside/database';
 import { newId } from '@quayside/domain';
 import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi, type TenantFixture } from '../testing/api-fixture.js';
 
-const LOAD = { accepting: true, sessions: 0, transfers: 0, spoolBytes: 0, spoolOldestSeconds: 0, rssBytes: 1 };
+const LOAD = {
+  accepting: true,
+  sessions: 0,
+  transfers: 0,
+  spool: 'ok' as const,
+  spoolBytes: 0,
+  spoolOldestSeconds: 0,
+  rssBytes: 1,
+};
 let api: ApiFixture;
 let acme: TenantFixture;
 let nodes: NodesRepository;

@@ -36,7 +36,10 @@ export const nodeOut = z
             accepting: z.boolean().describe('Whether it takes new sessions.'),
             sessions: count.describe('Control connections, logged in or not.'),
             transfers: count,
-            spoolBytes: count.describe('Events that are not yet in ledger and queue.'),
+            spool: z
+              .enum(['ok', 'filling', 'full'])
+              .describe('`filling` from half of SPOOL_MAX_BYTES on; `full`: the worker refuses uploads.'),
+            spoolBytes: count.describe('Size of the records that are not yet in ledger and event log.'),
             spoolOldestSeconds: count,
             rssBytes: count.describe('Memory of the process.'),
           })

@@ -27,6 +27,9 @@ export interface EventSpoolOptions {
   readonly spareBytes?: number;
 }
 
+/** `filling` from half of its bytes on, as a warning; `full`: new transfers are refused. */
+export type SpoolState = 'ok' | 'filling' | 'full';
+
 export interface SpoolStats {
   /** Records that wait to be applied. */
   readonly depth: number;
@@ -34,10 +37,7 @@ export interface SpoolStats {
   readonly maxBytes: number;
   /** Begun and not ended. */
   readonly openOperations: number;
-  /** More than half of what makes it full. */
-  readonly filling: boolean;
-  /** New transfers are refused. */
-  readonly full: boolean;
+  readonly state: SpoolState;
   /** Facts that found the spool full and are lost. */
   readonly droppedFacts: number;
   /** Records found damaged (a torn tail after a crash is not counted). */
@@ -82,6 +82,7 @@ export class EventSpool {
   private depth = 0;
   private damaged = 0;
   private droppedFacts = 0;
+  private toldState: SpoolState = 'ok';
   private closed = false;
 
   /** Takes the folder over from a dead process: cuts a torn tail and finds what was left open. Throws where it cannot. */
@@ -125,14 +126,18 @@ export class EventSpool {
     return this.bytes >= this.maxBytes * BEGIN_SHARE || !this.writer.restoreSpare();
   }
 
+  get state(): SpoolState {
+    if (this.full) return 'full';
+    return this.bytes >= this.maxBytes * FILLING_SHARE ? 'filling' : 'ok';
+  }
+
   stats(): SpoolStats {
     return {
       depth: this.depth,
       bytes: this.bytes,
       maxBytes: this.maxBytes,
       openOperations: this.operations.size,
-      filling: this.bytes >= this.maxBytes * FILLING_SHARE,
-      full: this.full,
+      state: this.state,
       droppedFacts: this.droppedFacts,
       damaged: this.damaged,
     };
@@ -257,6 +262,7 @@ export class EventSpool {
       rmSync(segmentPath(this.folder, segment), { force: true });
       this.segmentSizes.delete(segment);
     }
+    this.tellState();
   }
 
   /** Write what is pending and give the folder up; where nothing is left in it, the segments go. */
@@ -326,6 +332,18 @@ export class EventSpool {
     this.tail.finish(this.end);
     this.writer.rotate();
     this.segmentSizes.set(this.writer.segment, 0);
+    this.tellState();
+  }
+
+  /** Once for each change; looked at with every segment that begins or goes. */
+  private tellState(): void {
+    const { state } = this;
+    if (state === this.toldState) return;
+    this.toldState = state;
+    const fields = { bytes: this.bytes, maxBytes: this.maxBytes };
+    if (state === 'ok') this.log.info('The spool has room again', fields);
+    else if (state === 'full') this.log.error('The spool is full; transfers are refused', fields);
+    else this.log.warn('The spool fills; when it is full, transfers are refused', fields);
   }
 
   /** Write the open operations of `segment` again at the end; false where that is not possible now. */

@@ -16,7 +16,7 @@ function figures() {
       replies: () => [0, 1, 5, 2, 0, 3],
     }),
     events: {
-      stats: () => ({ bytes: 10, maxBytes: 100, depth: 2, full: false, failures: 4, droppedFacts: 0, oldestMs: 1_500 }),
+      stats: () => ({ bytes: 10, maxBytes: 100, depth: 2, state: 'ok', failures: 4, droppedFacts: 0, oldestMs: 1_500 }),
     },
     leases: { stats: () => ({ waiting: 1, refused: 6 }) },
     passwords: { load: { running: 2, waiting: 7 } },

@@ -80,7 +80,7 @@ export class WorkerFigures {
     metrics.spoolBytes.set(spool.bytes);
     metrics.spoolMaxBytes.set(spool.maxBytes);
     metrics.spoolRecords.set(spool.depth);
-    metrics.spoolFull.set(spool.full ? 1 : 0);
+    metrics.spoolFull.set(spool.state === 'full' ? 1 : 0);
     metrics.spoolFailures.set(spool.failures);
     metrics.spoolDroppedFacts.set(spool.droppedFacts);
     metrics.spoolOldestSeconds.set(spool.oldestMs / 1000);

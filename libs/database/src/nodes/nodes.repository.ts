@@ -25,6 +25,8 @@ export interface WorkerLoad {
   /** Control connections, logged in or not. */
   readonly sessions: number;
   readonly transfers: number;
+  /** `full`: it refuses uploads. */
+  readonly spool: 'ok' | 'filling' | 'full';
   readonly spoolBytes: number;
   readonly spoolOldestSeconds: number;
   readonly rssBytes: number;

@@ -5,7 +5,15 @@ import { NodesRepository } from '../nodes/nodes.repository.js';
 import { FtpSessionsRepository, type NewFtpSession } from './ftp-sessions.repository.js';
 
 const STALE_MS = 60_000;
-const LOAD = { accepting: true, sessions: 0, transfers: 0, spoolBytes: 0, spoolOldestSeconds: 0, rssBytes: 1 };
+const LOAD = {
+  accepting: true,
+  sessions: 0,
+  transfers: 0,
+  spool: 'ok' as const,
+  spoolBytes: 0,
+  spoolOldestSeconds: 0,
+  rssBytes: 1,
+};
 const NO_CAPS = { account: null, tenant: null, address: null };
 
 let test: TestDatabase;
