@@ -4,7 +4,11 @@ import { connect as tlsConnect, type ConnectionOptions } from 'node:tls';
 import { connect } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
-import { parseClientHello, readClientHello } from './client-hello.js';
+import { type ClientHello, ClientHelloReader, readClientHello } from './client-hello.js';
+
+function parseClientHello(bytes: Buffer): ClientHello | 'more' {
+  return new ClientHelloReader().push(bytes);
+}
 
 /** What Node's client sends first. */
 async function helloOf(options: ConnectionOptions): Promise<Buffer> {
@@ -31,7 +35,7 @@ function inRecords(hello: Buffer, size: number): Buffer {
   return Buffer.concat(records);
 }
 
-describe('parseClientHello', () => {
+describe('ClientHelloReader', () => {
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('finds the server name of %s, in any records', async (version) => {
     const hello = await helloOf({ servername: 'ftp.acme.example', maxVersion: version });
     expect(parseClientHello(hello)).toMatchObject({ serverName: 'ftp.acme.example', tickets: [] });
@@ -45,6 +49,41 @@ describe('parseClientHello', () => {
     const hello = await helloOf({ servername: 'a.example' });
     for (let length = 0; length < hello.length; length++)
       expect(parseClientHello(hello.subarray(0, length))).toBe('more');
+  });
+
+  it('finds the same however the bytes are cut', async () => {
+    const hello = inRecords(await helloOf({ servername: 'a.example' }), 90);
+    const whole = parseClientHello(hello);
+    for (let size = 1; size < 120; size += 7) {
+      const reader = new ClientHelloReader();
+      const found: (ClientHello | 'more')[] = [];
+      for (let at = 0; at < hello.length; at += size) found.push(reader.push(hello.subarray(at, at + size)));
+      expect(found.pop()).toEqual(whole);
+      expect(new Set(found)).toEqual(new Set(['more']));
+    }
+  });
+
+  it('looks at every byte once, and gives up on what is too long', () => {
+    // Work that grows with the square of these bytes would keep the process busy for minutes.
+    const message = Buffer.alloc(16_000, 7);
+    message.writeUInt32BE((1 << 24) | 16_380);
+    const cut = inRecords(Buffer.concat([Buffer.alloc(5), message]), 1);
+    const reader = new ClientHelloReader();
+    let at = 0;
+    while (reader.push(cut.subarray(at, at + 1)) === 'more') at++;
+    expect(at).toBe(32 * 1024);
+    expect(parseClientHello(cut)).toEqual({ serverName: null, tickets: [] });
+    const tooLong = Buffer.from([22, 3, 1, 0, 4, 1, 1, 0, 0]);
+    expect(parseClientHello(tooLong)).toEqual({ serverName: null, tickets: [] });
+  });
+
+  it('takes no server name that cannot be one', async () => {
+    const hello = await helloOf({ servername: 'name-of-a-tenant.example' });
+    const at = hello.indexOf('name-of-a-tenant');
+    for (const bad of ['\0', '\n', ' ', '\u00e9', "'"]) {
+      hello.write(bad, at, 'latin1');
+      expect(parseClientHello(hello)).toEqual({ serverName: null, tickets: [] });
+    }
   });
 
   it('makes nothing of what is no ClientHello', () => {

@@ -3,15 +3,20 @@ import type { Socket } from 'node:net';
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const RECORD_HEADER = 5;
+const MESSAGE_HEADER = 4;
 /** Longest ClientHello that is read ahead, in bytes; larger ones go to OpenSSL unread. */
 const MAX_BYTES = 16 * 1024;
+/** The same for the records that it comes in. */
+const MAX_RECORD_BYTES = 32 * 1024;
+/** A DNS name (RFC 1035 §2.3.4), in what it may be written with; anything else is nobody's name. */
+const DNS_NAME = /^[\w.-]{1,255}$/;
 const SERVER_NAME = 0;
 const SESSION_TICKET = 35;
 const PRE_SHARED_KEY = 41;
 
 /** What of a ClientHello (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2) decides whose connection it is. */
 export interface ClientHello {
-  /** Of server_name (RFC 6066 §3), as sent; null where there is none. */
+  /** Of server_name (RFC 6066 §3), as sent; null where there is none, or none that is a name. */
   readonly serverName: string | null;
   /** Tickets of sessions that the client would resume: TLS 1.2 (RFC 5077) and TLS 1.3 (pre_shared_key). */
   readonly tickets: readonly Buffer[];
@@ -19,40 +24,75 @@ export interface ClientHello {
 
 const NOTHING: ClientHello = { serverName: null, tickets: [] };
 
-/** `more` where it is not whole yet; with nothing in it where these bytes begin no ClientHello that can be read. */
-export function parseClientHello(bytes: Buffer): ClientHello | 'more' {
-  const message = handshakeMessage(bytes);
-  if (message === 'more') return 'more';
-  if (message === null) return NOTHING;
-  try {
-    return fieldsOf(message);
-  } catch {
-    // It ends in the middle of a field: OpenSSL will say so to the client.
-    return NOTHING;
-  }
-}
+/**
+ * Finds the first handshake message in a stream of records. Every byte is looked at once, however it comes: a client may
+ * cut its message into records of one byte, and send those byte by byte.
+ */
+export class ClientHelloReader {
+  /** Of the record header that is being read. */
+  readonly #header = Buffer.alloc(RECORD_HEADER);
+  #headerBytes = 0;
+  /** Bytes of the current record that are still to come. */
+  #recordLeft = 0;
+  #message = Buffer.alloc(512);
+  #messageBytes = 0;
+  #seen = 0;
 
-/** The first handshake message, put together from its records. */
-function handshakeMessage(bytes: Buffer): Buffer | 'more' | null {
-  const fragments: Buffer[] = [];
-  let gathered = 0;
-  for (let at = 0; ;) {
-    if (at < bytes.length && bytes[at] !== HANDSHAKE) return null;
-    if (bytes.length < at + RECORD_HEADER) return bytes.length > MAX_BYTES ? null : 'more';
-    if (bytes[at + 1] !== 3) return null;
-    const length = bytes.readUInt16BE(at + 3);
-    if (length === 0 || length > MAX_BYTES) return null;
-    const fragment = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length);
-    fragments.push(fragment);
-    gathered += fragment.length;
-    if (gathered >= 4) {
-      const message = fragments.length === 1 ? fragment : Buffer.concat(fragments);
-      const size = message.readUIntBE(1, 3);
-      if (message[0] !== CLIENT_HELLO || size > MAX_BYTES) return null;
-      if (gathered >= 4 + size) return message.subarray(4, 4 + size);
+  /** `more` where it is not whole yet; with nothing in it where the bytes so far begin no ClientHello that can be read. */
+  push(chunk: Buffer): ClientHello | 'more' {
+    for (let at = 0; at < chunk.length;) {
+      if (this.#recordLeft === 0) {
+        if (!this.#pushHeader(chunk[at++]!)) return NOTHING;
+      } else {
+        const body = chunk.subarray(at, at + this.#recordLeft);
+        at += body.length;
+        this.#recordLeft -= body.length;
+        this.#append(body);
+        const whole = this.#whole();
+        if (whole !== 'more') return whole;
+      }
     }
-    if (fragment.length < length) return bytes.length > 2 * MAX_BYTES ? null : 'more';
-    at += RECORD_HEADER + length;
+    this.#seen += chunk.length;
+    return this.#seen > MAX_RECORD_BYTES ? NOTHING : 'more';
+  }
+
+  /** False where it is no header of a handshake record. */
+  #pushHeader(byte: number): boolean {
+    const place = this.#headerBytes++;
+    this.#header[place] = byte;
+    if (place === 0) return byte === HANDSHAKE;
+    if (place === 1) return byte === 3;
+    if (this.#headerBytes < RECORD_HEADER) return true;
+    this.#headerBytes = 0;
+    this.#recordLeft = this.#header.readUInt16BE(3);
+    return this.#recordLeft > 0 && this.#recordLeft <= MAX_BYTES;
+  }
+
+  /** What is over the longest message is not kept: it belongs to no message that is read. */
+  #append(bytes: Buffer): void {
+    const kept = bytes.subarray(0, MESSAGE_HEADER + MAX_BYTES - this.#messageBytes);
+    const end = this.#messageBytes + kept.length;
+    if (end > this.#message.length) {
+      const larger = Buffer.alloc(Math.max(end, 2 * this.#message.length));
+      this.#message.copy(larger, 0, 0, this.#messageBytes);
+      this.#message = larger;
+    }
+    kept.copy(this.#message, this.#messageBytes);
+    this.#messageBytes = end;
+  }
+
+  #whole(): ClientHello | 'more' {
+    if (this.#message[0] !== CLIENT_HELLO) return NOTHING;
+    if (this.#messageBytes < MESSAGE_HEADER) return 'more';
+    const size = this.#message.readUIntBE(1, 3);
+    if (size > MAX_BYTES) return NOTHING;
+    if (this.#messageBytes < MESSAGE_HEADER + size) return 'more';
+    try {
+      return fieldsOf(this.#message.subarray(MESSAGE_HEADER, MESSAGE_HEADER + size));
+    } catch {
+      // It ends in the middle of a field: OpenSSL will say so to the client.
+      return NOTHING;
+    }
   }
 }
 
@@ -71,7 +111,8 @@ function fieldsOf(message: Buffer): ClientHello {
     const body = message.subarray(at + 4, at + 4 + message.readUInt16BE(at + 2));
     at += 4 + body.length;
     if (kind === SERVER_NAME && body.length > 5 && body[2] === 0) {
-      serverName = body.subarray(5, 5 + body.readUInt16BE(3)).toString('latin1');
+      const name = body.subarray(5, 5 + body.readUInt16BE(3)).toString('latin1');
+      if (DNS_NAME.test(name)) serverName = name;
     } else if (kind === SESSION_TICKET && body.length > 0) tickets.push(body);
     else if (kind === PRE_SHARED_KEY) tickets.push(...identitiesOf(body));
     if (body.length === 0 && at >= message.length) break;
@@ -96,12 +137,13 @@ function identitiesOf(body: Buffer): Buffer[] {
  */
 export function readClientHello(socket: Socket): Promise<ClientHello | null> {
   return new Promise((resolve) => {
-    let bytes: Buffer = Buffer.alloc(0);
+    const chunks: Buffer[] = [];
+    const reader = new ClientHelloReader();
     const finish = (hello: ClientHello | null): void => {
       socket.off('readable', onReadable).off('close', onGone).off('end', onGone);
       if (hello === null) socket.destroy();
       else {
-        if (bytes.length > 0) socket.unshift(bytes);
+        if (chunks.length > 0) socket.unshift(Buffer.concat(chunks));
         socket.pause();
       }
       resolve(hello);
@@ -110,8 +152,8 @@ export function readClientHello(socket: Socket): Promise<ClientHello | null> {
     const onReadable = (): void => {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-      const hello = parseClientHello(bytes);
+      chunks.push(chunk);
+      const hello = reader.push(chunk);
       if (hello !== 'more') finish(hello);
     };
     if (socket.destroyed) return resolve(null);
