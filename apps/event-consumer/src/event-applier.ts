@@ -123,7 +123,10 @@ function envelopeOf(parsed: ParsedEvent): Envelope {
 /** As much of an envelope as there is in something that may be none. */
 function deadEnvelope(input: unknown): Pick<NewDeadEvent, 'id' | 'type' | 'at' | 'tenantId'> {
   const whole = envelopeSchema.safeParse(input);
-  if (whole.success) return whole.data;
+  if (whole.success) {
+    const { id, type, at, tenantId } = whole.data;
+    return { id, type, at, tenantId };
+  }
   const { id, type } = (typeof input === 'object' && input !== null ? input : {}) as { id?: unknown; type?: unknown };
   return {
     id: typeof id === 'string' && UUID.test(id) ? id : newId(),
