@@ -1,10 +1,11 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { Actor } from '../auth/actor.js';
 import { CurrentActor } from '../auth/current.decorators.js';
 import { RequireRole } from '../auth/roles.decorator.js';
-import { Answers, AnswersNothing, Fails } from '../http/openapi.decorators.js';
+import { nothing } from '../http/fields.js';
+import { Answers, AnswersNothing, Fails, TakesIdempotencyKey } from '../http/openapi.decorators.js';
 import { deadEventPage, deadEventPart, deadEventQuery, type DeadEventQuery } from './dead-events.schema.js';
 import { DeadEventsService } from './dead-events.service.js';
 
@@ -32,9 +33,10 @@ export class DeadEventsController {
   @HttpCode(204)
   @ApiParam(ID)
   @ApiOperation({ operationId: 'retryDeadEvent', summary: 'Hand an event to the consumer again, after an update' })
+  @TakesIdempotencyKey()
   @AnswersNothing('It is on its way to the log; where it is refused again, it comes back here')
   @Fails('dead-event.not-found', 'dead-event.not-retryable')
-  retry(@CurrentActor() actor: Actor, @Param('id') id: string) {
+  retry(@CurrentActor() actor: Actor, @Param('id') id: string, @Body({ schema: nothing }) _input: object) {
     return this.dead.retry(actor, id);
   }
 

@@ -31,11 +31,15 @@ describe('dead events', () => {
     expect([...page.body.items, ...rest.body.items]).toHaveLength(3);
     expect(rest.body.items[0]).toMatchObject({ id: first, fault: 'no', source: 'queue' });
 
-    expect((await api.call('POST', `/v1/dead-events/${first}/retry`)).status).toBe(204);
+    expect((await api.call('POST', `/v1/dead-events/${first}/retry`, { body: {} })).status).toBe(204);
     const rows = await api.database.rows({ name: 'x', text: `SELECT event FROM outbox WHERE id = $1` }, [first]);
     expect(rows).toEqual([{ event: { id: 1 } }]);
-    expect((await api.call('POST', `/v1/dead-events/${first}/retry`)).body.code).toBe('dead-event.not-found');
-    expect((await api.call('POST', `/v1/dead-events/${second}/retry`)).body.code).toBe('dead-event.not-retryable');
+    expect((await api.call('POST', `/v1/dead-events/${first}/retry`, { body: {} })).body.code).toBe(
+      'dead-event.not-found',
+    );
+    expect((await api.call('POST', `/v1/dead-events/${second}/retry`, { body: {} })).body.code).toBe(
+      'dead-event.not-retryable',
+    );
 
     expect((await api.call('DELETE', `/v1/dead-events/${first}?part=ledger`)).status).toBe(204);
     expect((await api.call('DELETE', `/v1/dead-events/${second}`)).status).toBe(204);
