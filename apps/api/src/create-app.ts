@@ -8,6 +8,7 @@ import type { RouteTable } from './http/allowed-methods.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { securityHeaders } from './http/security-headers.js';
 import { measureRequests, METRICS } from './metrics/metrics.js';
+import { traceRequests } from './tracing/trace-requests.js';
 import { buildOpenApi, serveOpenApi } from './openapi.js';
 import type { ApiSettings } from './settings.js';
 
@@ -23,6 +24,7 @@ export async function createApp(settings: ApiSettings, logger: LoggerService | f
   app.disable('etag');
   app.set('query parser', 'simple');
   app.useGlobalFilters(new ProblemFilter(() => (app.getHttpAdapter().getInstance() as { router: RouteTable }).router));
+  if (settings.traces) app.use(traceRequests(settings.traces));
   app.use(measureRequests(app.get<Metrics>(METRICS)), securityHeaders, refuseNul, requireJson);
   app.useBodyParser('json', { limit: MAX_BODY_BYTES, type: JSON_TYPES, strict: false, inflate: false });
   app.use(bodyFault, defaultBody);

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { loadConfig } from '@quayside/config';
 import { Database } from '@quayside/database';
 import { DomainError } from '@quayside/domain';
-import { createLog, NestLogger } from '@quayside/observability';
+import { createLog, NestLogger, openTraces } from '@quayside/observability';
 import { answerParent, exitFatally, FatalError, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
 import { createApp } from './create-app.js';
 import { isMigrated } from './health/migrated.js';
@@ -17,6 +17,7 @@ async function main(): Promise<void> {
   if (config.database.url === undefined) {
     throw new FatalError('Set DATABASE_URL: only `npm start` brings a PostgreSQL of its own.');
   }
+  const traces = await openTraces(config.traces, { service: 'quayside-api', instance: config.nodeName, log });
   const app = await createApp(
     {
       databaseUrl: config.database.url,
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
       bootstrapAdminKey: config.bootstrapAdminKey,
       bcryptCost: config.bcryptCost,
       webhooksAllowPrivate: config.webhooks.allowPrivate,
+      traces,
       onWarning: (message, cause) => log.warn(message, { cause }),
     },
     new NestLogger(log),
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
       log.info('stopping');
       setTimeout(() => app.getHttpServer().closeAllConnections(), FINISH_MS).unref();
       await app.close();
+      await traces?.close();
     },
     { deadlineMs: FINISH_MS + 5_000 },
   );

@@ -1,3 +1,5 @@
+import type { Traces } from '@quayside/observability';
+
 /** What the API needs to know; main.ts takes it from libs/config, tests make their own. */
 export interface ApiSettings {
   readonly databaseUrl: string;
@@ -7,6 +9,8 @@ export interface ApiSettings {
   readonly bcryptCost: number;
   /** Whether webhooks may use http; the event consumer checks where they go. */
   readonly webhooksAllowPrivate?: boolean;
+  /** Null or absent: off. */
+  readonly traces?: Traces | null;
   /** Told of faults that no caller is waiting for. */
   readonly onWarning?: (message: string, cause?: unknown) => void;
 }

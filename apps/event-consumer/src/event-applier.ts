@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isContentRefused, isRetryable, type NewDeadEvent } from '@quayside/database';
 import { DomainError, newId } from '@quayside/domain';
 import { type Envelope, envelopeSchema, parseEvent, type ParsedEvent } from '@quayside/events';
-import type { AppLog, Metrics } from '@quayside/observability';
+import type { AppLog, Metrics, Traces } from '@quayside/observability';
+import { batchSpans } from './tracing/batch-spans.js';
 
 /** Where events end up. One transaction; each event id counts once, however often it comes. */
 export interface EventLog {
@@ -21,6 +22,7 @@ export interface EventApplierOptions {
   readonly source: NewDeadEvent['source'];
   readonly log: AppLog;
   readonly metrics: Pick<Metrics, 'eventsAppliedTotal' | 'eventsParkedTotal' | 'eventLagSeconds'>;
+  readonly traces?: Pick<Traces, 'record'> | null;
   /** Ends the wait for an absent database. */
   readonly signal: AbortSignal;
 }
@@ -81,7 +83,10 @@ export class EventApplier {
 
   private async applyPatiently(events: readonly ParsedEvent[]): Promise<void> {
     if (events.length === 0) return;
-    this.count(events, await this.patiently(() => this.options.eventLog.applyEvents(events)));
+    const startMs = Date.now();
+    const fresh = await this.patiently(() => this.options.eventLog.applyEvents(events));
+    this.count(events, fresh);
+    this.trace(events, fresh, startMs);
   }
 
   private async patiently<T>(work: () => Promise<T>): Promise<T> {
@@ -100,6 +105,13 @@ export class EventApplier {
         await sleep(ms, undefined, { signal });
       }
     }
+  }
+
+  private trace(events: readonly ParsedEvent[], fresh: readonly string[], startMs: number): void {
+    const { source, traces } = this.options;
+    if (!traces) return;
+    const batch = { source, events: events.map(envelopeOf), fresh, startMs, endMs: Date.now() };
+    for (const span of batchSpans(batch)) traces.record(span);
   }
 
   private count(events: readonly ParsedEvent[], fresh: readonly string[]): void {

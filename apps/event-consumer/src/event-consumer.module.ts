@@ -1,9 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '@quayside/config';
 import { DatabaseModule } from '@quayside/database';
-import type { AppLog, Metrics } from '@quayside/observability';
+import { type AppLog, type Metrics, openTraces } from '@quayside/observability';
 import { databaseUrl, EventConsumer } from './event-consumer.js';
-import { APP_CONFIG, APP_LOG, APP_METRICS } from './tokens.js';
+import { APP_CONFIG, APP_LOG, APP_METRICS, APP_TRACES } from './tokens.js';
 
 @Module({})
 export class EventConsumerModule {
@@ -23,6 +23,11 @@ export class EventConsumerModule {
         { provide: APP_CONFIG, useValue: config },
         { provide: APP_LOG, useValue: log },
         { provide: APP_METRICS, useValue: metrics },
+        {
+          provide: APP_TRACES,
+          useFactory: () =>
+            openTraces(config.traces, { service: 'quayside-event-consumer', instance: config.nodeName, log }),
+        },
         EventConsumer,
       ],
     };

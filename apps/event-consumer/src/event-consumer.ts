@@ -14,12 +14,12 @@ import {
   UsageClosingRepository,
   WebhookQueueRepository,
 } from '@quayside/database';
-import { type AppLog, type Metrics, MetricsServer } from '@quayside/observability';
+import { type AppLog, type Metrics, MetricsServer, type Traces } from '@quayside/observability';
 import { type EventPublisher, openQueue, type EventWorker } from '@quayside/queue';
 import { EventApplier } from './event-applier.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { project } from './projections/index.js';
-import { APP_CONFIG, APP_LOG, APP_METRICS } from './tokens.js';
+import { APP_CONFIG, APP_LOG, APP_METRICS, APP_TRACES } from './tokens.js';
 import { upkeepJobs } from './upkeep/upkeep-jobs.js';
 import { UpkeepScheduler } from './upkeep/upkeep-scheduler.js';
 import { backlogReader } from './upkeep/backlog.js';
@@ -51,6 +51,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     @Inject(APP_CONFIG) config: Config,
     @Inject(APP_LOG) log: AppLog,
     @Inject(APP_METRICS) metrics: Metrics,
+    @Inject(APP_TRACES) private readonly traces: Traces | null,
     @Inject(Database) database: Database,
   ) {
     const writer = new EventLogWriter(database);
@@ -63,6 +64,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         source,
         log,
         metrics,
+        traces,
         signal: this.stopping.signal,
       });
     const queued = applierOf('queue');
@@ -74,7 +76,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     const outbox = new OutboxRepository(database);
     this.relay = new OutboxRelay({ outbox, apply: (events) => posted.apply(events), log });
     const webhooks = new WebhookQueueRepository(database);
-    this.deliveries = new DeliveryWorker({ queue: webhooks, policy: config.webhooks, log, metrics });
+    this.deliveries = new DeliveryWorker({ queue: webhooks, policy: config.webhooks, log, metrics, traces });
     const { host, consumerPort: port } = config.metrics;
     const read = backlogReader({ queue: this.publisher, outbox, dead, webhooks, metrics });
     // What is away must not keep the rest from whoever watches.
@@ -141,6 +143,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     } finally {
       clearTimeout(waiting);
       this.stopping.abort();
+      await this.traces?.close();
     }
   }
 }

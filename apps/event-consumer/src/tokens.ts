@@ -1,3 +1,4 @@
 export const APP_CONFIG = Symbol('APP_CONFIG');
 export const APP_LOG = Symbol('APP_LOG');
 export const APP_METRICS = Symbol('APP_METRICS');
+export const APP_TRACES = Symbol('APP_TRACES');

@@ -1,9 +1,17 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config, WorkerPlace } from '@quayside/config';
 import { DatabaseModule } from '@quayside/database';
-import { type AppLog, createMetrics } from '@quayside/observability';
+import { type AppLog, createMetrics, openTraces } from '@quayside/observability';
 import { configuredAuthorities, configuredCertificate, FtpWorker } from './ftp-worker.js';
-import { APP_CONFIG, APP_LOG, APP_METRICS, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
+import {
+  APP_CONFIG,
+  APP_LOG,
+  APP_METRICS,
+  APP_TRACES,
+  CERTIFICATE,
+  CLIENT_AUTHORITIES,
+  WORKER_PLACE,
+} from './tokens.js';
 
 @Module({})
 export class FtpWorkerModule {
@@ -25,6 +33,15 @@ export class FtpWorkerModule {
         {
           provide: APP_METRICS,
           useFactory: () => createMetrics({ app: 'ftp-worker', worker: String(place.slot) }),
+        },
+        {
+          provide: APP_TRACES,
+          useFactory: () =>
+            openTraces(config.traces, {
+              service: 'quayside-ftp-worker',
+              instance: `${config.nodeName}/${place.slot}`,
+              log,
+            }),
         },
         { provide: WORKER_PLACE, useValue: place },
         { provide: CERTIFICATE, useFactory: () => configuredCertificate(config) },

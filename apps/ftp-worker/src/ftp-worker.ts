@@ -18,7 +18,7 @@ import {
 } from '@quayside/database';
 import { compileAddressRules, newId } from '@quayside/domain';
 import { type ClientAuthorities, FtpEngine } from '@quayside/ftp-engine';
-import type { AppLog, Metrics } from '@quayside/observability';
+import type { AppLog, Metrics, Traces } from '@quayside/observability';
 import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import { EventPublisher, queueConnection } from '@quayside/queue';
 import { AccountDirectory } from './auth/account-directory.js';
@@ -48,7 +48,16 @@ import { SpaceBackends } from './storage/storage-resolver.js';
 import { Metering } from './traffic/metering.js';
 import { MonthlyTraffic } from './traffic/monthly-traffic.js';
 import { SharedRates } from './traffic/shared-rates.js';
-import { APP_CONFIG, APP_LOG, APP_METRICS, CERTIFICATE, CLIENT_AUTHORITIES, WORKER_PLACE } from './tokens.js';
+import {
+  APP_CONFIG,
+  APP_LOG,
+  APP_METRICS,
+  APP_TRACES,
+  CERTIFICATE,
+  CLIENT_AUTHORITIES,
+  WORKER_PLACE,
+} from './tokens.js';
+import { TracedAuthenticator } from './tracing/traced-authenticator.js';
 import { SpaceRemoval } from './upkeep/space-removal.js';
 import { WorkerJournal } from './worker-journal.js';
 
@@ -89,6 +98,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(APP_CONFIG) private readonly config: Config,
     @Inject(APP_LOG) private readonly log: AppLog,
     @Inject(APP_METRICS) metrics: Metrics,
+    @Inject(APP_TRACES) private readonly traces: Traces | null,
     @Inject(WORKER_PLACE) private readonly place: WorkerPlace,
     @Inject(Database) database: Database,
     @Inject(CERTIFICATE) certificate: CertificatePair | null,
@@ -188,7 +198,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
         admit: (address) => (flood.refuses(address) ? 'Too many failed logins; try again later.' : null),
       },
       {
-        authenticator,
+        authenticator: traces === null ? authenticator : new TracedAuthenticator(authenticator, traces),
         storage: this.backends,
         quota: leases,
         metering: this.metering,
@@ -199,6 +209,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
             grants.closed(sessionId);
           },
           this.figures,
+          traces,
         ),
         tenants: hosts,
         log,
@@ -282,6 +293,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.publisher.close();
     await this.nodes.removeWorker(this.id).catch(() => undefined);
     this.backends.close();
+    await this.traces?.close();
   }
 
   /** Prometheus text of this process. */

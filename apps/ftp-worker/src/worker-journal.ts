@@ -1,33 +1,44 @@
 import type { SessionGrant } from '@quayside/domain';
 import type { WorkerFigures } from './metrics/worker-figures.js';
-import type { Journal, MoveRecord, RemovalRecord, SessionFact, SessionFacts, UploadRecord } from '@quayside/ftp-engine';
+import type {
+  Journal,
+  MoveRecord,
+  RemovalRecord,
+  SessionFact,
+  SessionFacts,
+  TransferFacts,
+  UploadRecord,
+} from '@quayside/ftp-engine';
+import type { Traces } from '@quayside/observability';
+import { transferSpan } from './tracing/transfer-span.js';
 
-/** The engine's journal, with somebody told when a session is over, and everything counted. */
+/** The engine's journal, with somebody told when a session is over, and everything counted and traced. */
 export class WorkerJournal implements Journal {
   constructor(
     private readonly journal: Journal,
     private readonly onSessionClosed: (sessionId: string) => void,
     private readonly figures: Pick<WorkerFigures, 'fact' | 'transfer'>,
+    private readonly traces: Pick<Traces, 'record'> | null = null,
   ) {}
 
   beginUpload(...args: Parameters<Journal['beginUpload']>): UploadRecord {
     const record = this.journal.beginUpload(...args);
-    const [session] = args;
+    const [session, grant] = args;
     return {
       intend: (sealed) => record.intend(sealed),
       committed: (facts, delta) => {
-        this.figures.transfer(session, facts);
+        this.transfer(session, grant, facts);
         return record.committed(facts, delta);
       },
       failed: (facts, delta) => {
-        this.figures.transfer(session, facts);
+        this.transfer(session, grant, facts);
         return record.failed(facts, delta);
       },
     };
   }
 
   transferEnded(...args: Parameters<Journal['transferEnded']>): Promise<void> {
-    this.figures.transfer(args[0], args[2]);
+    this.transfer(...args);
     return this.journal.transferEnded(...args);
   }
 
@@ -43,5 +54,10 @@ export class WorkerJournal implements Journal {
     if (fact.type === 'session.closed') this.onSessionClosed(session.sessionId);
     this.figures.fact(session, fact);
     this.journal.record(session, grant, fact);
+  }
+
+  private transfer(session: SessionFacts, grant: SessionGrant, facts: TransferFacts): void {
+    this.figures.transfer(session, facts);
+    this.traces?.record(transferSpan(session, grant, facts));
   }
 }

@@ -59,6 +59,12 @@ export interface Config {
   readonly retention: { readonly eventDays: number; readonly transferDays: number };
   /** Port 0 = off. */
   readonly metrics: { readonly host: string; readonly consumerPort: number; readonly workerPort: number };
+  /** Where traces go; null = off. */
+  readonly traces: {
+    readonly endpoint: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly ratio: number;
+  } | null;
   readonly webhooks: { readonly allowPrivate: boolean };
   readonly log: { readonly level: LogLevel; readonly format: 'pretty' | 'json' | undefined };
 }
@@ -112,6 +118,14 @@ export function toConfig(values: SettingValues): Config {
       consumerPort: values.CONSUMER_METRICS_PORT,
       workerPort: values.WORKER_METRICS_PORT,
     },
+    traces:
+      values.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? null
+        : {
+            endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+            headers: values.OTEL_EXPORTER_OTLP_HEADERS,
+            ratio: values.OTEL_TRACES_SAMPLER_ARG,
+          },
     webhooks: { allowPrivate: values.WEBHOOK_ALLOW_PRIVATE },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
   };

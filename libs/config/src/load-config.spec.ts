@@ -46,6 +46,26 @@ describe('loadConfig', () => {
     expect(loadConfig({ DATA_DIR: folder, FTP_PORT: '', DATABASE_URL: '' }).ftp.port).toBe(2121);
   });
 
+  it('has traces where a collector is set, and says what is wrong without showing the headers', () => {
+    expect(loadConfig({ DATA_DIR: folder, OTEL_TRACES_SAMPLER_ARG: '0.5' }).traces).toBeNull();
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+    const headers = { OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer%20a%2Cb=, x-scope = team' };
+    expect(loadConfig({ DATA_DIR: folder, ...collector, ...headers, OTEL_TRACES_SAMPLER_ARG: '0.25' }).traces).toEqual({
+      endpoint: 'http://127.0.0.1:4318',
+      headers: { authorization: 'Bearer a,b=', 'x-scope': 'team' },
+      ratio: 0.25,
+    });
+    for (const text of ['hunter2', '=hunter2', 'a=%0d%0ahunter2', 'a=%zz']) {
+      const faults = faultsOf({ ...collector, OTEL_EXPORTER_OTLP_HEADERS: text });
+      expect(faults['OTEL_EXPORTER_OTLP_HEADERS']).toMatch(/^must be name=value pairs/);
+      expect(JSON.stringify(faults)).not.toContain('hunter2');
+    }
+    for (const text of ['1.1', '-0.1', 'all', '1e-1']) {
+      expect(faultsOf({ OTEL_TRACES_SAMPLER_ARG: text })).toHaveProperty('OTEL_TRACES_SAMPLER_ARG');
+    }
+    expect(faultsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' })).toHaveProperty('OTEL_EXPORTER_OTLP_ENDPOINT');
+  });
+
   it('is frozen all the way down', () => {
     const config = loadConfig({ DATA_DIR: folder });
     expect(Object.isFrozen(config)).toBe(true);

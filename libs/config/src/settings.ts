@@ -3,6 +3,7 @@ import { optionalSetting, setting } from './setting.js';
 import {
   address,
   addressRules,
+  headers,
   integer,
   ipv4,
   label,
@@ -11,6 +12,7 @@ import {
   onOff,
   path,
   portRange,
+  ratio,
   seconds,
   secret,
   url,
@@ -320,6 +322,27 @@ export const SETTINGS = {
     comment: 'Form of the log: pretty or json.',
     fallbackNote: 'pretty on a terminal, json otherwise',
     value: oneOf(['pretty', 'json']),
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalSetting({
+    group: 'Logs',
+    comment: 'OpenTelemetry collector (OTLP over HTTP), e.g. http://127.0.0.1:4318; traces go to /v1/traces below it.',
+    fallbackNote: 'no traces',
+    secret: true,
+    value: url('http', 'https'),
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: setting({
+    group: 'Logs',
+    comment: 'Headers for the collector, as name=value separated by commas, values percent-encoded.',
+    fallback: '',
+    fallbackNote: 'none',
+    secret: true,
+    value: headers(),
+  }),
+  OTEL_TRACES_SAMPLER_ARG: setting({
+    group: 'Logs',
+    comment: 'Part of the traces that is recorded, 0 to 1.',
+    fallback: '1',
+    value: ratio(),
   }),
 } as const;
 

@@ -143,3 +143,38 @@ export function secret(minLength: number): z.ZodType<string, string> {
     .min(minLength, `must have at least ${minLength} characters`)
     .max(200, 'must have at most 200 characters');
 }
+
+/** A part of the whole, 0 to 1. */
+export function ratio(): z.ZodType<number, string> {
+  return z
+    .string()
+    .regex(/^(?:0(?:\.\d{1,9})?|1(?:\.0{1,9})?)$/, 'must be a number from 0 to 1, such as 0.1')
+    .transform(Number);
+}
+
+/** `name=value` pairs of HTTP headers, separated by commas; values percent-encoded. */
+export function headers(): z.ZodType<Readonly<Record<string, string>>, string> {
+  return z.string().transform((value, context) => {
+    const pairs: [string, string][] = [];
+    for (const one of value.split(',').filter((part) => part.trim() !== '')) {
+      const [, name, text = ''] = /^\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(.*?)\s*$/.exec(one) ?? [];
+      const decoded = decode(text);
+      if (name === undefined || decoded === null) {
+        context.addIssue('must be name=value pairs separated by commas, with percent-encoded values');
+        return z.NEVER;
+      }
+      pairs.push([name.toLowerCase(), decoded]);
+    }
+    return Object.fromEntries(pairs);
+  });
+}
+
+/** Null where that is no text of a header. */
+function decode(text: string): string | null {
+  try {
+    const decoded = decodeURIComponent(text);
+    return /^[\x20-\x7e]*$/.test(decoded) ? decoded : null;
+  } catch {
+    return null;
+  }
+}

@@ -4,3 +4,4 @@ export { mergeMetrics, metricsOfChildren, processMetrics, type ProcessState } fr
 export { createMetrics, type Metrics } from './metrics.js';
 export { REDACTED, scrub } from './redaction.js';
 export * from './metrics-server.js';
+export * from './tracing/index.js';

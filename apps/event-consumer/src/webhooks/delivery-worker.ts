@@ -1,6 +1,7 @@
 import { newId } from '@quayside/domain';
 import type { ClaimedLane, DeliveryAttempt, PendingDelivery, WebhookQueueRepository } from '@quayside/database';
-import type { AppLog, Metrics } from '@quayside/observability';
+import type { AppLog, Metrics, Traces } from '@quayside/observability';
+import { traceOf } from '../tracing/trace-of.js';
 import { backoffMs, GIVE_UP_AFTER_SECONDS } from './backoff.js';
 import type { EgressPolicy } from './egress-policy.js';
 import { signedHeaders } from './signature.js';
@@ -11,6 +12,7 @@ export interface DeliveryWorkerOptions {
   readonly policy: EgressPolicy;
   readonly log: AppLog;
   readonly metrics: Pick<Metrics, 'webhookRequestsTotal' | 'webhookRequestSeconds'>;
+  readonly traces?: Pick<Traces, 'record'> | null;
   readonly timeoutMs?: number;
   /** Wait after `failures` failures in a row. */
   readonly backoff?: (failures: number, retryAfterSeconds: number | null) => number;
@@ -174,6 +176,7 @@ export class DeliveryWorker {
     const { queue, policy, metrics, timeoutMs = TIMEOUT_MS } = this.options;
     const body = JSON.stringify(payload);
     const message = { id: delivery.eventId, timestampSeconds: Math.floor(Date.now() / 1000), body };
+    const startMs = Date.now();
     const startedMs = performance.now();
     let answer: WebhookAnswer | null = null;
     let error: string | null = null;
@@ -189,6 +192,23 @@ export class DeliveryWorker {
     const delivered = error === null;
     metrics.webhookRequestsTotal.inc({ outcome: delivered ? 'delivered' : answer === null ? 'no-answer' : 'refused' });
     metrics.webhookRequestSeconds.observe(durationMs / 1000);
+    this.options.traces?.record({
+      name: 'deliver webhook',
+      kind: 'client',
+      startMs,
+      endMs: startMs + durationMs,
+      attributes: {
+        'http.request.method': 'POST',
+        'http.response.status_code': answer?.status,
+        'event.id': delivery.eventId,
+        'event.type': delivery.eventType,
+        'tenant.id': lane.tenantId,
+        'webhook.endpoint.id': lane.endpointId,
+        'webhook.attempt': delivery.attempts + 1,
+      },
+      error: delivered ? undefined : answer === null ? 'no-answer' : String(answer.status),
+      place: traceOf(payload['data']),
+    });
     const attempt: DeliveryAttempt = {
       durationMs,
       status: answer?.status ?? null,
