@@ -7,6 +7,7 @@ export interface Transfer {
   readonly reason?: string | null;
   readonly sha256?: string | null;
   readonly protocol: 'ftp' | 'ftps';
+  readonly remoteAddress: string;
 }
 
 export interface Account {

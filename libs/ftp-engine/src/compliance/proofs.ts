@@ -239,7 +239,14 @@ export const RULES: readonly RuleSection[] = [
       ['Active mode off is 502', DATA, 'is 502 where the listener has it off'],
       ['PROXY headers count from trusted networks only', PROXY, 'takes no header from anybody else'],
       ['A proxy’s connection without a header is closed', PROXY, 'closes connections of the proxy that do not begin'],
-      ['PROXY v1 and v2, LOCAL and UNKNOWN', PROXY, 'reads both versions'],
+      ['PROXY v1 and v2, IPv4 and IPv6', PROXY, 'reads both versions'],
+      ['PROXY LOCAL and UNKNOWN are the proxy itself', PROXY, 'greets the proxy’s own checks'],
+      [
+        'A PROXY header before TLS, and the ticket of a data connection behind it',
+        PROXY,
+        'looks for the ticket behind',
+      ],
+      ['A PROXY header that is too long, or not whole in 3 s, is dropped', PROXY, 'drops headers that are too long'],
     ]),
   },
   {

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { type EngineFixture, startEngine } from '@quayside/testing';
+import { OPEN_POLICY } from '@quayside/domain';
+import { aGrant, type EngineFixture, startEngine, testCertificate } from '@quayside/testing';
 import { parseProxyHeader } from './proxy-header.js';
 
 function v2(command: number, family: number, rest: Buffer): Buffer {
@@ -13,6 +15,14 @@ function v2(command: number, family: number, rest: Buffer): Buffer {
   return Buffer.concat([head, rest]);
 }
 const TCP4 = Buffer.from([192, 0, 2, 7, 203, 0, 113, 1, 0x30, 0x39, 0, 21]);
+const TCP6 = Buffer.concat([
+  Buffer.from('20010db8000000000000000000000007', 'hex'),
+  Buffer.from('20010db8000000000000000000000001', 'hex'),
+  Buffer.from([0x30, 0x39, 0, 21]),
+]);
+/** PP2_TYPE_ALPN and PP2_TYPE_AUTHORITY, as balancers add them. */
+const TLVS = Buffer.from('\u0001\0\u0003ftp\u0002\0\u0009a.example', 'latin1');
+const FROM6 = 'PROXY TCP6 2001:db8::7 2001:db8::1 12345 21\r\n';
 const FROM = 'PROXY TCP4 192.0.2.7 203.0.113.1 12345 21\r\n';
 const ADDRESSES = { remoteAddress: '192.0.2.7', localAddress: '203.0.113.1', remotePort: 12345, localPort: 21 };
 
@@ -32,7 +42,15 @@ describe('parseProxyHeader', () => {
     });
   });
 
+  it('leaves out what a version 2 header has behind its addresses', () => {
+    const bytes = Buffer.concat([v2(0x21, 0x11, Buffer.concat([TCP4, TLVS])), Buffer.from('USER')]);
+    expect(parseProxyHeader(bytes)).toEqual({ addresses: ADDRESSES, length: bytes.length - 4 });
+    expect(parseProxyHeader(v2(0x20, 0x11, Buffer.concat([TCP4, TLVS])))).toMatchObject({ addresses: null });
+  });
+
   it('takes LOCAL and UNKNOWN as the proxy itself', () => {
+    const longest = `PROXY UNKNOWN ${'f'.repeat(91)}\r\n`;
+    expect(parseProxyHeader(Buffer.from(longest))).toEqual({ addresses: null, length: 107 });
     expect(parseProxyHeader(v2(0x20, 0, Buffer.alloc(0)))).toEqual({ addresses: null, length: 16 });
     expect(parseProxyHeader(Buffer.from('PROXY UNKNOWN\r\n'))).toEqual({ addresses: null, length: 15 });
   });
@@ -68,10 +86,44 @@ describe('parseProxyHeader', () => {
 describe('a listener behind a proxy', () => {
   let fixture: EngineFixture;
   const sockets: Socket[] = [];
+  const relays: Server[] = [];
   afterEach(async () => {
+    for (const relay of relays.splice(0)) relay.close();
     for (const socket of sockets.splice(0)) socket.destroy();
     await fixture.stop();
   });
+
+  /** In one packet, or a packet for each byte. */
+  async function send(socket: Socket, bytes: Buffer, how: 'whole' | 'split'): Promise<void> {
+    if (how === 'whole') socket.write(bytes);
+    else
+      for (const byte of bytes) {
+        socket.write(Buffer.from([byte]));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+  }
+
+  /**
+   * A connection whose bytes pass through a relay that puts a header before them, so that the ClientHello comes with it:
+   * what a balancer does. Resolves to the port to dial.
+   */
+  async function balancer(target: number, header: string | Buffer, how: 'whole' | 'split'): Promise<number> {
+    const relay = createServer((client) => {
+      const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
+      sockets.push(client, upstream);
+      for (const socket of [client, upstream]) socket.on('error', () => {});
+      client.once('data', (first: Buffer) => {
+        client.pause();
+        void send(upstream, Buffer.concat([Buffer.from(header), first]), how).then(() => client.pipe(upstream));
+      });
+      upstream.pipe(client);
+      upstream.on('close', () => client.destroy());
+    });
+    relays.push(relay);
+    relay.listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    return (relay.address() as AddressInfo).port;
+  }
 
   async function dial(port: number, header: string | Buffer): Promise<Socket> {
     const socket = connect(port, '127.0.0.1');
@@ -119,5 +171,101 @@ describe('a listener behind a proxy', () => {
     await client.reply();
     await client.expect(FROM.trim(), 500);
     expect(fixture.engine.sessions()[0]!.remoteAddress).toBe('127.0.0.1');
+  });
+
+  const HEADERS = [
+    ['v1', FROM, '192.0.2.7'],
+    ['v2 with TLVs', v2(0x21, 0x11, Buffer.concat([TCP4, TLVS])), '192.0.2.7'],
+    ['v1 of IPv6', FROM6, '2001:db8::7'],
+    ['v2 of IPv6', v2(0x21, 0x21, TCP6), '2001:db8::7'],
+  ] as const;
+  const CUTS = ['whole', 'split'] as const;
+  const CASES = HEADERS.flatMap(([name, header, address]) => CUTS.map((how) => ({ name, header, address, how })));
+
+  it.each(CASES)('finds the ClientHello behind a header, $name, $how', async ({ header, address, how }) => {
+    fixture = await startEngine({ tls: ['implicit'], proxyTrusted: ['127.0.0.1'] });
+    const certificate = await testCertificate('ftp.acme.example');
+    fixture.ports.tenantHosts.set('ftp.acme.example', { slug: 'acme', welcome: null, certificate });
+    const ask = { host: '127.0.0.1', rejectUnauthorized: false } as const;
+    const control = tlsConnect({
+      ...ask,
+      port: await balancer(fixture.port(), header, how),
+      servername: 'ftp.acme.example',
+    });
+    sockets.push(control);
+    let text = '';
+    control.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    const said = async (pattern: RegExp): Promise<RegExpExecArray> => {
+      while (pattern.exec(text) === null) await once(control, 'data');
+      return pattern.exec(text)!;
+    };
+    await said(/^220 /);
+    expect(control.getPeerCertificate().subject.CN).toBe('ftp.acme.example');
+    expect(fixture.engine.sessions()[0]!.remoteAddress).toBe(address);
+    control.write('USER bob\r\nPASS secret\r\nTYPE I\r\nEPSV\r\n');
+    const [, port] = await said(/229 .*\(\|\|\|(\d+)\|\)/);
+    control.write('STOR a\r\n');
+    const data = tlsConnect({ ...ask, port: await balancer(Number(port), header, how) });
+    sockets.push(data);
+    data.resume().end('through the proxy');
+    await said(/226 .*17 bytes/);
+  });
+
+  it('looks for the ticket behind the header of a data connection', async () => {
+    fixture = await startEngine({ tls: ['implicit'], proxyTrusted: ['127.0.0.1'] });
+    const protocols = { ...OPEN_POLICY.protocols, sessionReuse: 'require' as const };
+    fixture.ports.addAccount('bob', aGrant({ policy: { ...OPEN_POLICY, protocols } }));
+    const ask = { host: '127.0.0.1', rejectUnauthorized: false, servername: 'localhost' } as const;
+    const control = tlsConnect({ ...ask, port: await balancer(fixture.port(), FROM, 'whole') });
+    sockets.push(control);
+    let ticket: Buffer | undefined;
+    control.on('session', (session) => (ticket = session));
+    let text = '';
+    control.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    const said = async (pattern: RegExp): Promise<RegExpExecArray> => {
+      while (pattern.exec(text) === null) await once(control, 'data');
+      return pattern.exec(text)!;
+    };
+    control.write('USER bob\r\nPASS secret\r\nTYPE I\r\nEPSV\r\n');
+    const [, port] = await said(/229 .*\(\|\|\|(\d+)\|\)/);
+    // Another session behind the same address, which has no ticket of this one.
+    const stranger = tlsConnect({ ...ask, port: await balancer(Number(port), FROM, 'whole') });
+    sockets.push(stranger);
+    stranger.on('error', () => {});
+    await new Promise((resolve) => {
+      stranger.once('close', resolve);
+    });
+    control.write('STOR a\r\n');
+    const data = tlsConnect({ ...ask, port: await balancer(Number(port), FROM, 'split'), session: ticket! });
+    sockets.push(data);
+    data.resume().end('through the proxy');
+    expect(await said(/226 .*17 bytes/)).not.toBeNull();
+  });
+
+  it('drops headers that are too long or do not come in time, on both kinds of ports', async () => {
+    fixture = await startEngine({ proxyTrusted: ['127.0.0.1'] });
+    const client = await dial(fixture.port(), `${FROM}USER bob\r\nPASS secret\r\nEPSV\r\n`);
+    let text = '';
+    client.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    while (!/229 .*\r\n/.test(text)) await once(client, 'data');
+    const passive = Number(/\|\|\|(\d+)\|/.exec(text)![1]);
+    // Too long, cut in its middle, and nothing at all.
+    const headers = [`PROXY TCP4 ${'1'.repeat(120)}`, v2(0x21, 0x11, Buffer.alloc(4000)), FROM.slice(0, 20), ''];
+    const dropped = [fixture.port(), passive].flatMap((port) =>
+      headers.map(async (header) => once((await dial(port, header)).resume(), 'close')),
+    );
+    await Promise.all(dropped);
+    expect(fixture.engine.sessions()).toHaveLength(1);
+  });
+
+  it('greets the proxy’s own checks as the proxy', async () => {
+    fixture = await startEngine({ proxyTrusted: ['127.0.0.1'] });
+    for (const header of [v2(0x20, 0, Buffer.alloc(0)), 'PROXY UNKNOWN\r\n']) {
+      const check = await dial(fixture.port(), header);
+      expect(String((await once(check, 'data'))[0])).toMatch(/^220 /);
+      expect(fixture.engine.sessions()[0]!.remoteAddress).toBe('127.0.0.1');
+      check.end('QUIT\r\n');
+      await once(check, 'close');
+    }
   });
 });
