@@ -32,6 +32,7 @@ async function handshake(
   binding: TicketBinding,
   version: SecureVersion,
   session?: Buffer,
+  ciphers?: string,
 ): Promise<Handshake> {
   const accepted = once(server, 'connection');
   const raw = connect((server.address() as { port: number }).port, '127.0.0.1');
@@ -43,6 +44,7 @@ async function handshake(
     minVersion: version,
     maxVersion: version,
     rejectUnauthorized: false,
+    ciphers,
   });
   sockets.push(raw, socket, secured, client);
   const tickets: Buffer[] = [];
@@ -100,6 +102,22 @@ describe.each([
     const binding = new TicketBinding();
     expect((await handshake(contexts, 'control', binding, 'TLSv1.3')).tickets.length).toBeGreaterThan(0);
     expect((await handshake(contexts, 'data', binding, 'TLSv1.3')).tickets).toHaveLength(0);
+  });
+
+  it.each(['AES128-SHA', 'AES256-GCM-SHA384', 'ECDHE-RSA-AES128-SHA256'])('refuses %s', async (ciphers) => {
+    const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), null, shareContexts);
+    const weak = handshake(contexts, 'control', new TicketBinding(), 'TLSv1.2', undefined, ciphers);
+    await expect(weak).rejects.toThrow(/handshake failure|no shared cipher/i);
+  });
+
+  it('refuses renegotiation', async () => {
+    const contexts = new CertificateContexts(await testCertificate(), newTicketKeys(), null, shareContexts);
+    const { client } = await handshake(contexts, 'control', new TicketBinding(), 'TLSv1.2');
+    const refused = await new Promise<Error | null>((resolve) => {
+      client.on('error', resolve);
+      client.renegotiate({ rejectUnauthorized: false }, resolve);
+    });
+    expect(refused?.message).toMatch(/no renegotiation/i);
   });
 
   it('refuses TLS 1.1', async () => {
