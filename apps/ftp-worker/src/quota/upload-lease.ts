@@ -61,7 +61,9 @@ export class UploadLease implements QuotaLease {
     if (this.unlimited) return;
     const { startBytes, declaredBytes, partialBytes, partialTransferId } = this.ask;
     // One byte more than there is now: where not even that fits, the client hears 552 before it sends anything.
-    const least = this.newFile || startBytes > 0 ? Math.max(startBytes, this.replacesBytes) + 1 : 0;
+    // A resume that cuts the file below its size first may end smaller than it was: that is an overwrite like any other.
+    const grows = this.newFile || (startBytes > 0 && startBytes >= this.replacesBytes);
+    const least = grows ? startBytes + 1 : 0;
     const needed = Math.max(least, declaredBytes === null ? 0 : startBytes + declaredBytes);
     try {
       if (await this.reserve(needed, needed, BEGIN_PATIENCE_MS)) return;
