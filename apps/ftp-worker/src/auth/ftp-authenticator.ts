@@ -61,6 +61,8 @@ const MAX_NAMES = 16;
 export class FtpAuthenticator implements Authenticator {
   private readonly nowMs: () => number;
   private readonly turns = new SourceTurns();
+  /** The first attempt of a source at an account whose password is not known yet; ends, never fails. */
+  private readonly proofs = new Map<string, Promise<void>>();
   private readonly certificates: CertificateRule;
 
   constructor(private readonly parts: FtpAuthenticatorParts) {
@@ -161,12 +163,17 @@ export class FtpAuthenticator implements Authenticator {
     const { password, signal } = attempt;
     const remembered = (): LoginCredential | undefined =>
       record.credentials.find(({ id, hash }) => verified.has(id, hash, password));
+    const known = remembered();
+    if (known !== undefined) return known;
+    const ahead = this.proofAhead(record, attempt);
+    if (ahead !== undefined) await ahead;
+    signal.throwIfAborted();
     return (
       remembered() ??
-      this.inTurn(attempt, async () => {
+      this.proving(record, attempt, async () => {
         // Another connection of the same client may have proved it meanwhile.
-        const known = remembered();
-        if (known !== undefined) return known;
+        const proved = remembered();
+        if (proved !== undefined) return proved;
         for (const credential of record.credentials) {
           if (!(await hasher.verify(password, credential.hash, signal))) continue;
           verified.add(credential.id, credential.hash, password);
@@ -176,6 +183,27 @@ export class FtpAuthenticator implements Authenticator {
         return null;
       })
     );
+  }
+
+  /**
+   * A client that opens many connections at once sends one password many times: all but the first wait for its hash
+   * instead of queueing for their own, where the queue would turn most of them away. Not where the source has failed
+   * lately: a flood is to be turned away.
+   */
+  private proofAhead(record: LoginRecord, { remoteAddress }: LoginAttempt): Promise<void> | undefined {
+    return this.parts.throttle.hasFailed(remoteAddress) ? undefined : this.proofs.get(proofKey(record, remoteAddress));
+  }
+
+  private proving<T>(record: LoginRecord, attempt: LoginAttempt, work: () => Promise<T>): Promise<T> {
+    const key = proofKey(record, attempt.remoteAddress);
+    const proof = this.inTurn(attempt, work);
+    if (this.proofs.has(key)) return proof;
+    const ended = proof.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.proofs.set(key, ended);
+    return proof.finally(() => this.proofs.delete(key));
   }
 
   /** One hash of a source at a time; what its attempts before this one earned is looked at again when its turn comes. */
@@ -209,6 +237,10 @@ function refused(error: DomainError, record: LoginRecord | null, holdMs: number)
   return record === null
     ? new LoginRefusal(error, holdMs)
     : new LoginRefused(error, holdMs, record.tenant.id, record.account.id);
+}
+
+function proofKey(record: LoginRecord, remoteAddress: string): string {
+  return `${record.account.id} ${sourceOf(remoteAddress)}`;
 }
 
 function isAnonymous(record: LoginRecord, login: string): boolean {
