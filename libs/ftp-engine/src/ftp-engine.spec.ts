@@ -24,7 +24,14 @@ describe('FtpEngine', () => {
     const client = await fixture.login();
     await client.expect('CLNT Test 1.0', 200);
     expect(fixture.engine.sessions()).toMatchObject([
-      { remoteAddress: '127.0.0.1', login: 'bob@acme', clientName: 'Test 1.0', tls: null, transfer: null },
+      {
+        remoteAddress: '127.0.0.1',
+        login: 'bob@acme',
+        clientName: 'Test 1.0',
+        tls: null,
+        command: null,
+        transfer: null,
+      },
     ]);
   });
 

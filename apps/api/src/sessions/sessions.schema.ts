@@ -37,6 +37,16 @@ export const endSessionQuery = z.strictObject({
 });
 export type EndSessionQuery = z.output<typeof endSessionQuery>;
 
+const sessionActivity = z
+  .object({
+    verb: z.string().describe('The FTP command, e.g. `STOR`; one that is no transfer is shown once it takes a second.'),
+    path: z.string().optional().describe('Of a transfer.'),
+    bytes: z.int().optional().describe('Transferred so far.'),
+    bytesPerSecond: z.int().optional().describe('Of the transfer, over the last second or so.'),
+    startedAt: time,
+  })
+  .meta({ id: 'SessionActivity' });
+
 export const sessionOut = z
   .object({
     id,
@@ -49,7 +59,7 @@ export const sessionOut = z
     clientName: z.string().nullable(),
     openedAt: time,
     seenAt: time.describe('When its worker last wrote about it.'),
-    activity: z.unknown().describe('The running command or transfer: verb, path, bytes, startedAt; null when idle.'),
+    activity: sessionActivity.nullable().describe('What it does now; null when idle.'),
     ending: z.boolean().describe('Whether it has been asked to end.'),
     node: z.string(),
   })
@@ -70,13 +80,12 @@ export function presentPlatformSession(session: LiveSessionRecord): PlatformSess
 }
 
 export function presentSession(session: LiveSessionRecord): SessionOut {
-  const { tenantId: _, tenant: __, username, endReason, openedAt, seenAt, activity, ...rest } = session;
+  const { tenantId: _, tenant: __, username, endReason, openedAt, seenAt, ...rest } = session;
   return {
     ...rest,
     account: username,
     openedAt: openedAt.toISOString(),
     seenAt: seenAt.toISOString(),
-    activity: activity ?? null,
     ending: endReason !== null,
   };
 }

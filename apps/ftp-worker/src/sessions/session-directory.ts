@@ -1,4 +1,4 @@
-import type { NewFtpSession, SessionBeat, SessionCaps } from '@quayside/database';
+import type { NewFtpSession, SessionActivity, SessionBeat, SessionCaps } from '@quayside/database';
 import { DomainError, type SessionGrant } from '@quayside/domain';
 import type { Log, LoginAttempt, SessionView } from '@quayside/ftp-engine';
 
@@ -19,6 +19,7 @@ export interface SessionDirectoryOptions {
   readonly store: SessionStore;
   readonly workerId: string;
   readonly log: Log;
+  readonly now?: () => number;
 }
 
 /** Sessions whose worker was silent for this long do not count against caps. */
@@ -26,6 +27,15 @@ export const SESSION_STALE_MS = 60_000;
 /** How long a first change waits for company: a login storm becomes a few statements, and short sessions none. */
 const LINGER_MS = 150;
 const RETRY_MS = 2_000;
+/** A command that is answered sooner is not shown: a busy session would be written at every beat for nothing. */
+const SHOWN_COMMAND_MS = 1_000;
+
+/** How far a transfer was when it was last looked at. */
+interface Sample {
+  readonly startedAtMs: number;
+  readonly atMs: number;
+  readonly bytes: number;
+}
 
 /**
  * This worker's part of the list of live sessions. Where a cap counts, the row is written before the login is answered;
@@ -37,6 +47,7 @@ export class SessionDirectory {
   private readonly written = new Set<string>();
   private readonly closed = new Set<string>();
   private readonly shown = new Map<string, string>();
+  private readonly samples = new Map<string, Sample>();
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -86,6 +97,7 @@ export class SessionDirectory {
   close(id: string): void {
     this.live.delete(id);
     this.shown.delete(id);
+    this.samples.delete(id);
     this.unwritten.delete(id);
     if (!this.written.delete(id)) return;
     this.closed.add(id);
@@ -98,10 +110,11 @@ export class SessionDirectory {
    */
   async beat(views: readonly SessionView[], all: boolean): Promise<{ readonly id: string; readonly reason: string }[]> {
     const beats: SessionBeat[] = [];
-    for (const { id, clientName, transfer } of views) {
+    const nowMs = this.options.now?.() ?? Date.now();
+    for (const view of views) {
+      const { id, clientName } = view;
       if (!this.written.has(id)) continue;
-      const activity =
-        transfer === null ? null : { ...transfer, startedAt: new Date(transfer.startedAtMs).toISOString() };
+      const activity = this.activityOf(view, nowMs);
       const text = JSON.stringify([clientName, activity]);
       if (!all && (this.shown.get(id) ?? '[null,null]') === text) continue;
       this.shown.set(id, text);
@@ -123,6 +136,20 @@ export class SessionDirectory {
     if (this.timer !== null) clearTimeout(this.timer);
     await this.writing;
     await this.write().catch(() => undefined);
+  }
+
+  private activityOf({ id, transfer, command }: SessionView, nowMs: number): SessionActivity | null {
+    if (transfer === null) {
+      this.samples.delete(id);
+      if (command === null || nowMs - command.startedAtMs < SHOWN_COMMAND_MS) return null;
+      return { verb: command.verb, startedAt: new Date(command.startedAtMs).toISOString() };
+    }
+    const { verb, path, bytes, startedAtMs } = transfer;
+    const last = this.samples.get(id);
+    const from = last?.startedAtMs === startedAtMs ? last : { atMs: startedAtMs, bytes: 0 };
+    this.samples.set(id, { startedAtMs, atMs: nowMs, bytes });
+    const bytesPerSecond = Math.round(((bytes - from.bytes) * 1000) / Math.max(1, nowMs - from.atMs));
+    return { verb, path, bytes, bytesPerSecond, startedAt: new Date(startedAtMs).toISOString() };
   }
 
   private writeAgain(id: string): void {

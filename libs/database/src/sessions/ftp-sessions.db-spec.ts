@@ -81,7 +81,8 @@ describe('sessions', () => {
     await sessions.open(going, NO_CAPS, STALE_MS);
     await sessions.open(ended, NO_CAPS, STALE_MS);
     await test.database.pool.query('UPDATE ftp_session SET end_reason = $2 WHERE id = $1', [ended.id, 'kicked']);
-    const beats = [going, ended, gone].map(({ id }) => ({ id, activity: { verb: 'STOR' }, clientName: 'lftp' }));
+    const activity = { verb: 'STOR', path: '/a', bytes: 7, bytesPerSecond: 3, startedAt: '2026-01-01T00:00:00.000Z' };
+    const beats = [going, ended, gone].map(({ id }) => ({ id, activity, clientName: 'lftp' }));
     const told = await sessions.beat(workerId, beats);
     expect(told).toHaveLength(2);
     expect(told).toEqual(
@@ -93,7 +94,21 @@ describe('sessions', () => {
     const { rows } = await test.database.pool.query('SELECT activity, client_name FROM ftp_session WHERE id = $1', [
       going.id,
     ]);
-    expect(rows).toEqual([{ activity: { verb: 'STOR' }, client_name: 'lftp' }]);
+    expect(rows).toEqual([{ activity, client_name: 'lftp' }]);
+  });
+
+  it('count as transfers only while they transfer', async () => {
+    const [transferring, hashing] = [aSession(), aSession()];
+    for (const session of [transferring, hashing]) await sessions.open(session, NO_CAPS, STALE_MS);
+    const startedAt = new Date().toISOString();
+    await sessions.beat(workerId, [
+      { id: transferring.id, activity: { verb: 'RETR', path: '/a', bytes: 0, startedAt }, clientName: null },
+      { id: hashing.id, activity: { verb: 'HASH', startedAt }, clientName: null },
+    ]);
+    const { accountId, tenantId } = transferring;
+    expect(await sessions.runningTransfers([accountId], [])).toEqual([
+      { accountId, tenantId, workerId, direction: 'down', transfers: 1 },
+    ]);
   });
 
   it('go when they close, and with their worker', async () => {

@@ -23,10 +23,21 @@ export interface SessionCaps {
   readonly address: number | null;
 }
 
+/** What a session does now: a transfer, or a command without `path` and `bytes`. */
+export interface SessionActivity {
+  readonly verb: string;
+  readonly path?: string;
+  readonly bytes?: number;
+  /** Since the worker's last word, about a second. */
+  readonly bytesPerSecond?: number;
+  /** RFC 3339. */
+  readonly startedAt: string;
+}
+
 export interface SessionBeat {
   readonly id: string;
-  /** The running command or transfer: {verb, path?, bytes?, startedAt}; null while idle. */
-  readonly activity: unknown;
+  /** Null while idle. */
+  readonly activity: SessionActivity | null;
   readonly clientName: string | null;
 }
 
@@ -61,7 +72,7 @@ const RUNNING: Statement = {
     SELECT account_id AS "accountId", tenant_id AS "tenantId", worker_id AS "workerId",
       CASE WHEN activity ->> 'verb' = 'RETR' THEN 'down' ELSE 'up' END AS direction, count(*) AS transfers
     FROM ftp_session
-    WHERE activity IS NOT NULL AND seen_at > now() - interval '20 seconds'
+    WHERE activity ? 'bytes' AND seen_at > now() - interval '20 seconds'
       AND (account_id = ANY ($1::uuid[]) OR tenant_id = ANY ($2::uuid[]))
     GROUP BY 1, 2, 3, 4`,
 };

@@ -3,6 +3,7 @@ import { sourceOf } from '@quayside/domain';
 import { Database, type Queryable, type Statement } from '../database.js';
 import { ListQuery, type SortKey } from '../list-query.js';
 import type { Transaction } from '../transaction.js';
+import type { SessionActivity } from './ftp-sessions.repository.js';
 
 export interface LiveSessionRecord {
   readonly id: string;
@@ -17,7 +18,7 @@ export interface LiveSessionRecord {
   readonly clientName: string | null;
   readonly openedAt: Date;
   readonly seenAt: Date;
-  readonly activity: unknown;
+  readonly activity: SessionActivity | null;
   readonly endReason: string | null;
   readonly node: string;
 }

@@ -405,7 +405,8 @@ describe('the control channel', () => {
     });
     const { client, channel, closed } = await open([deaf]);
     client.write('DEAF\r\n');
-    while (channel.runningVerb === null) await new Promise(setImmediate);
+    while (channel.running === null) await new Promise(setImmediate);
+    expect(channel.running.verb).toBe('DEAF');
     void channel.end(421, 'kicked');
     channel.tick(Date.now() + 10_001);
     await once(client.socket.resume(), 'close');

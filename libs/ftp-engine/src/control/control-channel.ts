@@ -4,7 +4,7 @@ import { asDomainError, ROOT, toReply } from '@quayside/domain';
 import { hasHungUp } from '@quayside/native';
 import { decodeName, encodeName } from '@quayside/storage';
 import type { CommandDefinition } from '../commands/define-command.js';
-import type { ControlLink, Session } from '../session/session.js';
+import type { ControlLink, RunningCommand, Session } from '../session/session.js';
 import { descriptorOf } from '../transfer/socket-descriptor.js';
 import { acceptTls, type AcceptedTls, chooseCertificate } from '../tls/accept-tls.js';
 import type { CertificateContexts } from '../tls/certificate-contexts.js';
@@ -69,6 +69,7 @@ export class ControlChannel implements ControlLink {
   #queue: (string | typeof OVERLONG)[] = [];
   #queuedBytes = 0;
   #running: CommandRun | null = null;
+  #runningSinceMs = 0;
   /** Prepares the data connection that the running command waits for. */
   #beside: CommandRun | null = null;
   #pumping = false;
@@ -132,9 +133,8 @@ export class ControlChannel implements ControlLink {
     return this.#socket instanceof TLSSocket ? this.#socket : null;
   }
 
-  /** The command that runs now, e.g. `STOR`; null between commands. */
-  get runningVerb(): string | null {
-    return this.#running?.verb ?? null;
+  get running(): RunningCommand | null {
+    return this.#running === null ? null : { verb: this.#running.verb, startedAtMs: this.#runningSinceMs };
   }
 
   end(code: number, text: string): Promise<void> {
@@ -436,6 +436,7 @@ export class ControlChannel implements ControlLink {
     }
     if (!(result instanceof Promise)) return this.#conclude(result);
     this.#running = run;
+    this.#runningSinceMs = Date.now();
     result.then(
       (outcome) => this.#completed(outcome),
       (thrown: unknown) => this.#completed(this.#replyTo(abortReason(thrown, run), command)),

@@ -1,4 +1,4 @@
-import type { Session } from './session.js';
+import type { RunningCommand, Session } from './session.js';
 
 /** One live session as hosts show it; a copy. */
 export interface SessionView {
@@ -14,6 +14,8 @@ export interface SessionView {
   readonly cwd: string;
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** The command that has not been answered yet, a transfer's too. */
+  readonly command: RunningCommand | null;
   readonly transfer: {
     readonly verb: string;
     readonly path: string;
@@ -37,6 +39,7 @@ export function viewOf(session: Session): SessionView {
     cwd: session.cwd,
     bytesUp: session.bytesUp,
     bytesDown: session.bytesDown,
+    command: session.control.running,
     transfer:
       activity === null
         ? null

@@ -13,8 +13,15 @@ export interface ControlLink {
   readonly alive: boolean;
   /** The TLS socket; null in clear. */
   readonly tlsSocket: TLSSocket | null;
+  /** The command that has not been answered yet; null between commands. */
+  readonly running: RunningCommand | null;
   /** Stop what runs (426), say `code text`, close. Resolves when the connection is closed. */
   end(code: number, text: string): Promise<void>;
+}
+
+export interface RunningCommand {
+  readonly verb: string;
+  readonly startedAtMs: number;
 }
 
 /** Where a connection comes from, as admission saw it (or as a PROXY header said). */
