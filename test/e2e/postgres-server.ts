@@ -14,8 +14,10 @@ export class PostgresServer {
     readonly url: string,
   ) {}
 
-  static async start(): Promise<PostgresServer> {
-    const guardian = spawn(process.execPath, [GUARDIAN], {
+  /** `network`: also reached at this address of the machine, from this subnet (CIDR). */
+  static async start(network?: { readonly address: string; readonly subnet: string }): Promise<PostgresServer> {
+    const args = network === undefined ? [] : [network.address, network.subnet];
+    const guardian = spawn(process.execPath, [GUARDIAN, ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NODE_OPTIONS: '' },
     });

@@ -4,6 +4,12 @@ import { once } from 'node:events';
 
 const REPLY_DEADLINE_MS = 15_000;
 
+/** Which server, and as which client; both are this machine without it. */
+export interface Route {
+  readonly host?: string;
+  readonly localAddress?: string;
+}
+
 /** A control connection by hand, for what client programs hide. */
 export class RawControl {
   private buffer = '';
@@ -13,7 +19,10 @@ export class RawControl {
   /** The server's first words: 220, or why it takes nobody. */
   greeting = '';
 
-  private constructor(private readonly socket: Socket) {
+  private constructor(
+    private readonly socket: Socket,
+    private readonly route: Route,
+  ) {
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.read(text));
     socket.on('error', () => undefined);
@@ -23,15 +32,16 @@ export class RawControl {
     });
   }
 
-  static async open(port: number): Promise<RawControl> {
-    const control = new RawControl(connect(port, '127.0.0.1'));
+  static async open(port: number, route: Route = {}): Promise<RawControl> {
+    const control = new RawControl(connect({ port, host: '127.0.0.1', ...route }), route);
     control.greeting = await control.reply();
     return control;
   }
 
   /** Implicit TLS, with a server name or without. */
-  static async openTls(port: number, servername = ''): Promise<RawControl> {
-    const control = new RawControl(connectTls({ port, host: '127.0.0.1', servername, rejectUnauthorized: false }));
+  static async openTls(port: number, servername = '', route: Route = {}): Promise<RawControl> {
+    const options = { port, host: '127.0.0.1', ...route, servername, rejectUnauthorized: false };
+    const control = new RawControl(connectTls(options), route);
     await control.reply();
     return control;
   }
@@ -63,7 +73,7 @@ export class RawControl {
   async passive(): Promise<Socket> {
     const answer = await this.send('EPSV');
     const port = Number(/\|\|\|(\d+)\|/.exec(answer)?.[1]);
-    const data = connect(port, '127.0.0.1');
+    const data = connect({ port, host: '127.0.0.1', ...this.route });
     data.on('error', () => undefined);
     await once(data, 'connect');
     return data;

@@ -1,10 +1,21 @@
 // Runs one throw-away PostgreSQL for as long as its standard input is open. A process of its own, so that server and
 // files also go when the test run is killed: the pipe closes however its other end died.
+// With the arguments ADDRESS and SUBNET (CIDR) it is also reached at that address, from that subnet.
 // Prints {"url": …} when ready, or {"error": …}. A line on its input is an order, answered {"done": …} when carried out:
 // stop, start (on the same port), freeze (it answers nothing, its connections stay) and thaw.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -15,6 +26,7 @@ import { createInterface } from 'node:readline';
 const NOBODY = 65534;
 const asRoot = process.getuid?.() === 0;
 const owner = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
+const [networkAddress, subnet] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'quayside-test-postgres-'));
 let server;
 let ending = false;
@@ -59,11 +71,12 @@ async function start() {
     '--no-sync',
   ]);
   if ((await init.exited) !== 0) throw new Error(`initdb failed: ${init.text()}`);
+  if (subnet !== undefined) appendFileSync(join(data, 'pg_hba.conf'), `host all all ${subnet} scram-sha-256\n`);
   for (let attempt = 1; ; attempt++) {
     if (ending) throw new Error('ended while starting');
     const port = await freePort();
     const settings = {
-      listen_addresses: '127.0.0.1',
+      listen_addresses: ['127.0.0.1', networkAddress].filter(Boolean).join(','),
       port,
       unix_socket_directories: '',
       max_connections: 200,
