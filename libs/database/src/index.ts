@@ -34,6 +34,7 @@ export * from './notifications.js';
 export * from './upkeep/upkeep.repository.js';
 export * from './throttle/login-throttle.repository.js';
 export * from './traffic/traffic.repository.js';
+export * from './login/counted-limits.repository.js';
 export * from './webhooks/webhook-endpoint.repository.js';
 export * from './webhooks/webhook-delivery.repository.js';
 export * from './webhooks/webhook-queue.repository.js';

@@ -139,6 +139,68 @@ describe('explain', () => {
     expect(await explain({ operation: 'upload', path: '/x' })).toMatchObject({ allowed: true });
   });
 
+  it('knows bans, also of the account from there alone', async () => {
+    const address = '192.0.2.99';
+    for (const ban of [{ address }, { address, login: 'web@acme' }]) {
+      const made = await api.call('POST', '/v1/bans', { body: { ...ban, reason: 'abuse' } });
+      const at = new Date().toISOString();
+      expect(await explain({ operation: 'download', path: '/x', address, at })).toMatchObject({
+        allowed: false,
+        code: 'auth.throttled',
+        rule: { source: 'ban' },
+        reply: { code: 421 },
+      });
+      await api.call('DELETE', `/v1/bans/${made.body.id}`);
+      expect(await explain({ operation: 'login', address })).toMatchObject({ allowed: true });
+    }
+  });
+
+  it('knows caps of sessions, logins, traffic and size that leave nothing', async () => {
+    const edit = (caps: object | null) =>
+      api.call('PATCH', `/v1/tenants/acme/policies/${accountPolicy}`, { body: { rules: { caps } } });
+    for (const [cap, request, code, reply] of [
+      ['sessions', { operation: 'login' }, 'session.limit', 421],
+      ['tenantSessions', { operation: 'login' }, 'session.limit', 421],
+      ['sessionsPerAddress', { operation: 'login' }, 'session.limit', 421],
+      ['loginsPerMinute', { operation: 'login' }, 'session.limit', 421],
+      ['monthlyUpload', { operation: 'upload', path: '/x' }, 'quota.traffic', 450],
+      ['monthlyDownload', { operation: 'download', path: '/x' }, 'quota.traffic', 450],
+      ['monthlyTotal', { operation: 'append', path: '/x' }, 'quota.traffic', 450],
+      ['fileSize', { operation: 'overwrite', path: '/x' }, 'quota.file-too-large', 552],
+    ] as const) {
+      await edit({ [cap]: 0 });
+      expect(await explain(request)).toMatchObject({
+        code,
+        rule: { source: 'account', policyId: accountPolicy, rule: `cap ${cap} 0` },
+        reply: { code: reply },
+      });
+      await edit({ [cap]: 1 });
+      expect(await explain(request)).toMatchObject({ allowed: true });
+      await edit(null);
+    }
+  });
+
+  it('knows a full space and a full tenant', async () => {
+    const upload = { operation: 'upload', path: '/x' };
+    for (const [path, body, source] of [
+      [ACCOUNT, { quota: { files: 0 } }, 'space'],
+      [ACCOUNT, { quota: { bytes: 0, files: null } }, 'space'],
+    ] as const) {
+      await api.call('PATCH', path, { body });
+      expect(await explain(upload)).toMatchObject({
+        code: 'quota.exceeded',
+        rule: { source },
+        reply: { code: 552, text: 'Quota exceeded' },
+      });
+    }
+    expect(await explain({ operation: 'overwrite', path: '/x' })).toMatchObject({ allowed: true });
+    await api.call('PATCH', ACCOUNT, { body: { quota: null } });
+    await api.call('PATCH', '/v1/tenants/acme', { body: { limits: { bytes: 0 } } });
+    expect(await explain(upload)).toMatchObject({ code: 'quota.exceeded', rule: { source: 'tenant' } });
+    await api.call('PATCH', '/v1/tenants/acme', { body: { limits: { bytes: null } } });
+    expect(await explain(upload)).toMatchObject({ allowed: true });
+  });
+
   it('refuses a question without sense, by field', async () => {
     for (const [field, body] of [
       ['operation', { operation: 'fly' }],

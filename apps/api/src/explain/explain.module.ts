@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
-import { Database, LoginRepository } from '@quayside/database';
+import { CountedLimitsRepository, Database, LoginRepository, QuotaLedgerRepository } from '@quayside/database';
 import { ExplainController } from './explain.controller.js';
 import { ExplainService } from './explain.service.js';
+import { StandingLimits } from './standing-limits.js';
 
 const LOGINS = {
   provide: LoginRepository,
@@ -9,6 +10,16 @@ const LOGINS = {
   inject: [Database],
 };
 
+const COUNTED = [CountedLimitsRepository, QuotaLedgerRepository].map((Repository) => ({
+  provide: Repository,
+  useFactory: (database: Database) => new Repository(database),
+  inject: [Database],
+}));
+
 /** Also gives others what the FTP workers read of an account. */
-@Module({ controllers: [ExplainController], providers: [ExplainService, LOGINS], exports: [LOGINS] })
+@Module({
+  controllers: [ExplainController],
+  providers: [ExplainService, StandingLimits, LOGINS, ...COUNTED],
+  exports: [LOGINS],
+})
 export class ExplainModule {}

@@ -63,7 +63,9 @@ export const explanation = z
       .object({
         source: z
           .string()
-          .describe('`platform`, `tenant` or `account` for a policy, else `status`, `mount` or `credential`.'),
+          .describe(
+            '`platform`, `tenant` or `account` for a policy or its cap, else `status`, `mount`, `credential`, `ban`, or `space` or `tenant` for a full quota.',
+          ),
         policyId: id.nullable(),
         rule: z.string(),
       })

@@ -18,6 +18,7 @@ import {
 } from '@quayside/domain';
 import type { Actor } from '../auth/actor.js';
 import { type ExplainInput, type Explanation, presentDecision } from './explain.schema.js';
+import { StandingLimits } from './standing-limits.js';
 
 /** What would happen, and why, by the same functions that decide for the FTP workers. Changes nothing. */
 @Injectable()
@@ -25,6 +26,7 @@ export class ExplainService {
   constructor(
     private readonly accounts: AccountRepository,
     private readonly logins: LoginRepository,
+    private readonly limits: StandingLimits,
   ) {}
 
   async explain(actor: Actor, tenantId: string, account: string, input: ExplainInput): Promise<Explanation> {
@@ -40,12 +42,21 @@ export class ExplainService {
       tls: input.tls ?? input.protocol !== 'ftp',
       atMs: (input.at ?? new Date()).getTime(),
     };
+    const banned = await this.limits.refusesAddress(record, visit.address, visit.atMs);
+    if (banned !== null) return banned;
     const login = decide(subject, { operation: 'login', ...visit });
-    if (input.operation === 'login' || !login.allowed) return presentDecision(login);
+    if (!login.allowed) return presentDecision(login);
+    if (input.operation === 'login') {
+      return (await this.limits.refusesLogin(record, subject.policy, visit.address)) ?? presentDecision(login);
+    }
     const paths = pathsOf(input);
     if (paths instanceof DomainError) return { allowed: false, code: paths.code, rule: null, reply: toReply(paths) };
     const { operation, replaces, directory } = input;
-    return presentDecision(decide(subject, { operation, replaces, directory, ...paths, ...visit }));
+    const decision = decide(subject, { operation, replaces, directory, ...paths, ...visit });
+    const full = decision.allowed
+      ? await this.limits.refusesTransfer(record, subject.policy, operation, paths.path ?? '/')
+      : null;
+    return full ?? presentDecision(decision);
   }
 }
 

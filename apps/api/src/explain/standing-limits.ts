@@ -1,0 +1,113 @@
+import { Injectable } from '@nestjs/common';
+import {
+  CountedLimitsRepository,
+  type LoginRecord,
+  LoginThrottleRepository,
+  QuotaLedgerRepository,
+  type QuotaState,
+} from '@quayside/database';
+import {
+  type AccessPolicy,
+  type Caps,
+  type DecidingRule,
+  DomainError,
+  type ErrorCode,
+  loginNameOf,
+  type Operation,
+  sourceOf,
+  toReply,
+} from '@quayside/domain';
+import type { Explanation } from './explain.schema.js';
+
+/** Sessions whose worker was silent for this long do not count against caps; the workers count the same. */
+const SESSION_STALE_MS = 60_000;
+/** Bans of one source that are looked at. */
+const MOST_BANS = 100;
+
+/** What beside the rules stands in the way, as it is now: bans, sessions, quota and caps of 0. Counts nothing itself. */
+@Injectable()
+export class StandingLimits {
+  constructor(
+    private readonly throttle: LoginThrottleRepository,
+    private readonly counted: CountedLimitsRepository,
+    private readonly ledger: QuotaLedgerRepository,
+  ) {}
+
+  /** Before the password is looked at. */
+  async refusesAddress({ account, tenant }: LoginRecord, address: string, atMs: number): Promise<Explanation | null> {
+    const source = sourceOf(address);
+    const login = loginNameOf(account.username, tenant.slug).toLowerCase();
+    const bans = await this.throttle.list({ most: MOST_BANS, after: null, source, login: null });
+    const ban = bans.find((each) => each.bannedUntil.getTime() > atMs && (each.login === '' || each.login === login));
+    if (ban !== undefined) {
+      const whom = ban.login === '' ? ban.source : `${ban.login} from ${ban.source}`;
+      const rule = `${whom} is banned until ${ban.bannedUntil.toISOString()}`;
+      return refusal('auth.throttled', { source: 'ban', policyId: null, rule });
+    }
+    if (!account.decoy) return null;
+    return refusal('auth.failed', { source: 'account', policyId: null, rule: 'the account is a decoy' });
+  }
+
+  /** After everything else about a login has been found right. */
+  async refusesLogin(record: LoginRecord, policy: AccessPolicy, address: string): Promise<Explanation | null> {
+    const { loginsPerMinute, tenantSessions, sessions, sessionsPerAddress } = policy.caps;
+    const caps = [loginsPerMinute, tenantSessions, sessions, sessionsPerAddress];
+    if (caps.every((cap) => cap === undefined)) return null;
+    const ids = { tenantId: record.tenant.id, accountId: record.account.id };
+    const now = await this.counted.sessions(ids, address, SESSION_STALE_MS);
+    const full = (cap: number | undefined, count: number): boolean => cap !== undefined && count >= cap;
+    let cap: keyof Caps | null = null;
+    if (loginsPerMinute === 0) cap = 'loginsPerMinute';
+    else if (full(tenantSessions, now.tenant)) cap = 'tenantSessions';
+    else if (full(sessions, now.account)) cap = 'sessions';
+    else if (full(sessionsPerAddress, now.address)) cap = 'sessionsPerAddress';
+    return cap === null ? null : refusal('session.limit', policy.capRule(cap));
+  }
+
+  /** Whether the operation may move or keep one byte more. */
+  async refusesTransfer(
+    record: LoginRecord,
+    policy: AccessPolicy,
+    operation: Operation,
+    path: string,
+  ): Promise<Explanation | null> {
+    const writes = operation === 'upload' || operation === 'append' || operation === 'overwrite';
+    if (!writes && operation !== 'download') return null;
+    if (writes && policy.caps.fileSize === 0) return refusal('quota.file-too-large', policy.capRule('fileSize'));
+    const spent = closedTraffic(policy, writes ? 'monthlyUpload' : 'monthlyDownload');
+    if (spent !== null) return refusal('quota.traffic', policy.capRule(spent));
+    // A file may be replaced by a smaller one however full the space is.
+    if (operation !== 'upload' && operation !== 'append') return null;
+    const mount = record.mounts
+      .filter((each) => each.path === '/' || path === each.path || path.startsWith(`${each.path}/`))
+      .toSorted((a, b) => b.path.length - a.path.length)[0];
+    if (mount === undefined) return null;
+    const { space, tenant } = await this.ledger.state(record.tenant.id, mount.spaceId);
+    for (const [of, state] of [
+      ['space', space],
+      ['tenant', tenant],
+    ] as const) {
+      const rule = fullQuota(state, operation === 'upload');
+      if (rule !== null) return refusal('quota.exceeded', { source: of, policyId: null, rule: `${of} quota: ${rule}` });
+    }
+    return null;
+  }
+}
+
+/** The traffic cap that permits none. What a month has used up is the workers' to say. */
+function closedTraffic({ caps }: AccessPolicy, own: 'monthlyUpload' | 'monthlyDownload'): keyof Caps | null {
+  if (caps[own] === 0) return own;
+  return caps.monthlyTotal === 0 ? 'monthlyTotal' : null;
+}
+
+/** Which limit leaves no room; null where there is some. */
+function fullQuota(state: QuotaState, newFile: boolean): string | null {
+  const { bytesLimit, bytesUsed, filesLimit, filesUsed } = state;
+  if (bytesLimit !== null && bytesUsed >= bytesLimit) return `${bytesUsed} of ${bytesLimit} bytes are used`;
+  if (newFile && filesLimit !== null && filesUsed >= filesLimit) return `${filesUsed} of ${filesLimit} files are there`;
+  return null;
+}
+
+function refusal(code: ErrorCode, rule: DecidingRule | null): Explanation {
+  return { allowed: false, code, rule, reply: toReply(new DomainError(code)) };
+}
