@@ -34,17 +34,15 @@ let ending = false;
 let serverArguments = [];
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
-process.stdin.on('end', end).on('error', end).on('close', end).resume();
+const hangUp = () => void end();
+process.stdin.on('end', hangUp).on('error', hangUp).on('close', hangUp).resume();
 const orders = {
   stop: stopServer,
   start: startServer,
   freeze: () => signalAll('SIGSTOP'),
   thaw: () => signalAll('SIGCONT'),
 };
-createInterface({ input: process.stdin }).on('line', async (order) => {
-  await orders[order]?.();
-  process.stdout.write(`${JSON.stringify({ done: order })}\n`);
-});
+createInterface({ input: process.stdin }).on('line', (order) => void carryOut(order));
 
 try {
   const url = await start();
@@ -52,6 +50,11 @@ try {
 } catch (error) {
   process.stdout.write(`${JSON.stringify({ error: String(error) })}\n`);
   await end();
+}
+
+async function carryOut(order) {
+  await orders[order]?.();
+  process.stdout.write(`${JSON.stringify({ done: order })}\n`);
 }
 
 async function start() {
