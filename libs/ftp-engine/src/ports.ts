@@ -72,9 +72,10 @@ export interface QuotaLease {
   /**
    * Cover `totalBytes`, of which `neededBytes` (all by default) are needed now. Resolves to the size that is covered
    * then: less than needed means that the quota ends there. Call it ahead of need; throws DomainError only when the
-   * answer cannot be had (`database.unavailable`).
+   * answer cannot be had (`database.unavailable`). `signal` ends its waits; a question that is under way is still answered
+   * first, so that nothing is reserved after it has settled.
    */
-  extend(totalBytes: number, neededBytes?: number): Promise<number>;
+  extend(totalBytes: number, neededBytes?: number, signal?: AbortSignal): Promise<number>;
   /**
    * Whether the reservation covers a commit of `totalBytes` onto a name that holds `replacedBytes` now (null: it is
    * free). The file at the name may have shrunk or gone since `open`, and then the commit takes more than was asked for.

@@ -66,7 +66,7 @@ export class UploadLease implements QuotaLease {
     const least = grows ? startBytes + 1 : 0;
     const needed = Math.max(least, declaredBytes === null ? 0 : startBytes + declaredBytes);
     try {
-      if (await this.reserve(needed, needed, BEGIN_PATIENCE_MS)) return;
+      if (await this.reserve(needed, needed, BEGIN_PATIENCE_MS, this.ask.signal)) return;
     } catch (error) {
       // Whether the ledger granted it before the connection was lost is not known: then the partial gets its lease back.
       await this.release(partialBytes, partialTransferId ?? undefined);
@@ -76,15 +76,16 @@ export class UploadLease implements QuotaLease {
     throw new DomainError('quota.exceeded');
   }
 
-  async extend(totalBytes: number, neededBytes = totalBytes): Promise<number> {
+  async extend(totalBytes: number, neededBytes = totalBytes, asker?: AbortSignal): Promise<number> {
     if (totalBytes <= this.coveredBytes) return this.coveredBytes;
-    if (!this.reserved && !(await this.isLimitedNow())) {
+    const signal = asker === undefined ? this.ask.signal : AbortSignal.any([this.ask.signal, asker]);
+    if (!this.reserved && !(await this.isLimitedNow(signal))) {
       this.unlimited = true;
       this.stale = false;
       return this.coveredBytes;
     }
     this.unlimited = false;
-    const enough = await this.reserve(neededBytes, totalBytes, this.leases.databaseWaitMs);
+    const enough = await this.reserve(neededBytes, totalBytes, this.leases.databaseWaitMs, signal);
     return enough ? this.coveredBytes : Math.min(this.coveredBytes, neededBytes - 1);
   }
 
@@ -132,12 +133,14 @@ export class UploadLease implements QuotaLease {
   }
 
   /** In a space that had no limit; the database may be away for the moment. */
-  private isLimitedNow(): Promise<boolean> {
-    return this.patiently(this.leases.databaseWaitMs, () => this.leases.isLimited(this.ask.grant, this.ask.mount));
+  private isLimitedNow(signal: AbortSignal): Promise<boolean> {
+    return this.patiently(this.leases.databaseWaitMs, signal, () =>
+      this.leases.isLimited(this.ask.grant, this.ask.mount),
+    );
   }
 
   /** Tries until the database answers; `patienceMs` from when it was first missed, over all calls of the upload. */
-  private async patiently<T>(patienceMs: number, call: () => Promise<T>): Promise<T> {
+  private async patiently<T>(patienceMs: number, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         const answer = await call();
@@ -147,17 +150,22 @@ export class UploadLease implements QuotaLease {
         if (!(error instanceof DomainError) || error.code !== 'database.unavailable') throw error;
         this.awaySinceMs ??= Date.now();
         if (Date.now() - this.awaySinceMs > patienceMs) throw error;
-        await delay(RETRY_MS, undefined, { signal: this.ask.signal });
+        await delay(RETRY_MS, undefined, { signal });
       }
     }
   }
 
   /** Cover a file of `neededBytes`, and of `wantedBytes` where there is room; waits for others within the deadline. */
-  private async reserve(neededBytes: number, wantedBytes: number, patienceMs: number): Promise<boolean> {
+  private async reserve(
+    neededBytes: number,
+    wantedBytes: number,
+    patienceMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { ask, leases } = this;
     const untilMs = Date.now() + leases.waitMs;
     for (;;) {
-      const verdict = await this.patiently(patienceMs, () =>
+      const verdict = await this.patiently(patienceMs, signal, () =>
         this.reserveOnce(neededBytes - this.replacesBytes, wantedBytes - this.replacesBytes),
       );
       if (verdict === 'granted') return true;
@@ -165,7 +173,7 @@ export class UploadLease implements QuotaLease {
         // What was deleted a moment ago is on its way to the ledger: a client that has made room must not be refused.
         this.settling = false;
         await leases.settle();
-        await delay(SETTLE_MS, undefined, { signal: ask.signal });
+        await delay(SETTLE_MS, undefined, { signal });
         continue;
       }
       if (verdict === 'refused' || Date.now() >= untilMs) {
@@ -173,7 +181,7 @@ export class UploadLease implements QuotaLease {
         return false;
       }
       this.waitsForRoom = true;
-      await leases.nextChance(this.tenantId, ask.signal).finally(() => (this.waitsForRoom = false));
+      await leases.nextChance(this.tenantId, signal).finally(() => (this.waitsForRoom = false));
     }
   }
 

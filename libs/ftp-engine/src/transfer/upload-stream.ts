@@ -63,6 +63,7 @@ export class UploadStream {
   #throttleTimer: NodeJS.Timeout | null = null;
   #lastWriteMs = 0;
   #extension: Promise<void> | null = null;
+  #lookAhead: AbortController | null = null;
   #stepBytes = FIRST_STEP_BYTES;
   /** The quota gave nothing ahead of need: it is asked for what has come only. */
   #quotaEnds = false;
@@ -98,6 +99,9 @@ export class UploadStream {
     this.#stall.stop();
     if (this.#throttleTimer !== null) clearTimeout(this.#throttleTimer);
     await this.#pumping;
+    // What the ledger granted after the commit would be reserved for nobody.
+    this.#lookAhead?.abort();
+    await this.#extension;
     // Errors after this are of no interest, but must have a listener.
     socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
     if (this.#failure !== null) await this.#saveWhatCame(this.#failure);
@@ -333,7 +337,8 @@ export class UploadStream {
     const { lease } = this.#options;
     const asked = this.#aheadOf(total);
     if (asked <= lease.coveredBytes) return;
-    this.#extension = this.#await(lease.extend(asked, total), lease.coveredBytes);
+    this.#lookAhead = new AbortController();
+    this.#extension = this.#await(lease.extend(asked, total, this.#lookAhead.signal), lease.coveredBytes);
   }
 
   /** Up to where the quota is asked when a file of `total` bytes has come. */
