@@ -15,8 +15,8 @@ import {
   mounts as someMounts,
   path as somePath,
   rules as someRules,
-} from '../../libs/domain/src/access/testing/policy-cases.js';
-import { type Case, oracle, type Outcome } from '../../libs/domain/src/access/testing/policy-oracle.js';
+} from '../../libs/domain/src/testing/policy-cases.js';
+import { type Case, oracle, type Outcome } from '../../libs/domain/src/testing/policy-oracle.js';
 import { removeDataDirs, startInstallation, type RunningInstallation } from './installation.js';
 import { RawControl } from './raw-control.js';
 

@@ -4,8 +4,8 @@ import { decide } from './decide.js';
 import { mergePolicies, type PolicyLevel } from './merge-policies.js';
 import { PERMISSIONS } from './permission.js';
 import { policyFaults } from './policy-faults.js';
-import { cases, pattern, rules } from './testing/policy-cases.js';
-import { oracle } from './testing/policy-oracle.js';
+import { cases, pattern, rules } from '../testing/policy-cases.js';
+import { oracle } from '../testing/policy-oracle.js';
 
 describe('policy decisions', () => {
   it('agree with an independent oracle on 20,000 random pairs of policies and request', () => {

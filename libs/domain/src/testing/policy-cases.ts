@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
-import { parsePath, type VirtualPath } from '../../paths/virtual-path.js';
-import type { CredentialLimits } from '../credential-limits.js';
-import { type Operation, OPERATIONS } from '../decide.js';
-import type { MountView } from '../effective-permissions.js';
-import type { PolicyLevel } from '../merge-policies.js';
-import { ALL_PERMISSIONS, maskOf, PERMISSIONS } from '../permission.js';
-import type { PolicyRules } from '../policy-rules.js';
-import { STATUSES } from '../status.js';
+import { parsePath, type VirtualPath } from '../paths/virtual-path.js';
+import type { CredentialLimits } from '../access/credential-limits.js';
+import { type Operation, OPERATIONS } from '../access/decide.js';
+import type { MountView } from '../access/effective-permissions.js';
+import type { PolicyLevel } from '../access/merge-policies.js';
+import { ALL_PERMISSIONS, maskOf, PERMISSIONS } from '../access/permission.js';
+import type { PolicyRules } from '../access/policy-rules.js';
+import { STATUSES } from '../access/status.js';
 import type { Case } from './policy-oracle.js';
 
 // Random cases, drawn from small alphabets so that rules and requests meet often

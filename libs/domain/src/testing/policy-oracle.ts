@@ -1,9 +1,9 @@
 import { BlockList, isIPv6 } from 'node:net';
-import { parentOf } from '../../paths/virtual-path.js';
-import type { AccessRequest, AccessSubject } from '../decide.js';
-import type { PolicyLevel } from '../merge-policies.js';
-import { type Permission, PERMISSIONS, permissionsOf } from '../permission.js';
-import type { PolicyRules } from '../policy-rules.js';
+import { parentOf } from '../paths/virtual-path.js';
+import type { AccessRequest, AccessSubject } from '../access/decide.js';
+import type { PolicyLevel } from '../access/merge-policies.js';
+import { type Permission, PERMISSIONS, permissionsOf } from '../access/permission.js';
+import type { PolicyRules } from '../access/policy-rules.js';
 
 /*
  * The oracle: docs/policies.md written a second time, slowly and with other means (regular expressions for globs, node's
