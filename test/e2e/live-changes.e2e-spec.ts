@@ -142,6 +142,9 @@ async function onBothWorkers(start: (index: number) => Promise<Busy>, customer: 
         `/tenants/${customer.tenant}/events?type=login.succeeded&limit=100`,
       );
       expect(items.length).toBeGreaterThanOrEqual(sessions.length);
+      // What an admin can end is what is listed.
+      const listed = await server.api.ok<{ items: unknown[] }>('GET', `/tenants/${customer.tenant}/sessions?limit=100`);
+      expect(listed.items.length).toBeGreaterThanOrEqual(sessions.length);
     }, DEADLINE_MS);
     if ((await workersOf(customer)).size === 2) return sessions;
   }

@@ -24,8 +24,11 @@ export interface SessionDirectoryOptions {
 
 /** Sessions whose worker was silent for this long do not count against caps. */
 export const SESSION_STALE_MS = 60_000;
-/** How long a first change waits for company: a login storm becomes a few statements, and short sessions none. */
-const LINGER_MS = 150;
+/**
+ * How long a first change waits for company: a login storm becomes a few statements. A session without a row is missed by
+ * an admin who ends all sessions of an account or an address, so this is short.
+ */
+const LINGER_MS = 25;
 const RETRY_MS = 2_000;
 /** A command that is answered sooner is not shown: a busy session would be written at every beat for nothing. */
 const SHOWN_COMMAND_MS = 1_000;
