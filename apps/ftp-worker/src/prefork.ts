@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@quayside/config';
-import type { ChildSpec } from '@quayside/supervisor';
+import { type ChildSpec, ONE_COLLECTOR } from '@quayside/supervisor';
 
 /** What a worker may take to come up: it waits for the database and replays its spool first. */
 const READY_DEADLINE_MS = 60_000;
@@ -11,12 +11,6 @@ const STOP_MARGIN_MS = 10_000;
  * For glibc: one heap for all threads. With one per thread, the buffers of long transfers leave twice the memory behind.
  */
 const ONE_ARENA = { MALLOC_ARENA_MAX: '1' };
-
-/**
- * There is a worker for every core: threads that collect garbage beside the main one would only take turns with it, and
- * cost a fifth of what a small upload costs.
- */
-const ONE_COLLECTOR = ['--no-parallel-scavenge'];
 
 /**
  * One child per worker slot. All listen on the same ports (SO_REUSEPORT: the kernel spreads the connections), each has

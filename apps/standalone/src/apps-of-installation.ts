@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@quayside/config';
-import type { ChildSpec } from '@quayside/supervisor';
+import { type ChildSpec, ONE_COLLECTOR } from '@quayside/supervisor';
 
 const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
@@ -14,12 +14,6 @@ const THREADS = '16';
  * behind the workers. What waits meanwhile is on disk in the spool and has a bound.
  */
 export const BOOKKEEPING_NICENESS = 5;
-
-/**
- * There is a worker for every core: threads that collect garbage beside the main one would only take turns with it, and
- * cost a fifth of what a small upload costs.
- */
-const ONE_COLLECTOR = ['--no-parallel-scavenge'];
 
 /** The child processes of an installation, in the groups in which they are stopped. */
 export interface InstallationApps {
