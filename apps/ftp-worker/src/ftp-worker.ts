@@ -38,6 +38,7 @@ import {
 import { openListeners } from './listeners/listener-sockets.js';
 import { TenantHosts } from './listeners/tenant-hosts.js';
 import { WorkerFigures } from './metrics/worker-figures.js';
+import { HeldLeases } from './quota/held-leases.js';
 import { QuotaLeases } from './quota/quota-leases.js';
 import { PartialSweep } from './upkeep/partial-sweep.js';
 import { ScorePruning } from './upkeep/score-pruning.js';
@@ -107,6 +108,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     const url = database.options.url;
     const ledger = (this.ledger = new QuotaLedgerRepository(database));
     const logins = new LoginRepository(database);
+    const held = new HeldLeases();
     this.nodes = new NodesRepository(database);
     this.backends = new SpaceBackends(config.storage.root);
     const connection = queueConnection({ url: config.queue.url ?? url, role: 'quayside_worker', poolSize: 2 });
@@ -117,6 +119,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       place,
       source: { node: config.nodeName, worker: this.id },
       ledger,
+      onApplied: (transferIds) => transferIds.forEach((id) => held.end(id)),
       applied: new AppliedEventsRepository(database),
       dead: new DeadEventRepository(database),
       publisher: this.publisher,
@@ -129,6 +132,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       ledger,
       workerId: this.id,
       log,
+      held,
       leaseTtlMs: LEASE_TTL_MS,
       settle: () => this.events.settle(SETTLE_MS),
     }));
@@ -246,6 +250,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       workerId: this.id,
       nodes: this.nodes,
       ledger,
+      leases: held,
       directory: this.directory,
       sessions: this.engine,
       load: () => this.load(),

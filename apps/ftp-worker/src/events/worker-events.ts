@@ -23,6 +23,8 @@ export interface WorkerEventsParts {
   readonly place: WorkerPlace;
   readonly source: EventSource;
   readonly ledger: Pick<QuotaLedgerRepository, 'apply' | 'release' | 'reserve'>;
+  /** The ledger has applied what these transfers changed. */
+  readonly onApplied: (transferIds: readonly string[]) => void;
   readonly applied: Pick<AppliedEventsRepository, 'unapplied'>;
   readonly dead: Pick<DeadEventRepository, 'add'>;
   readonly publisher: Pick<EventPublisher, 'publish' | 'queued'>;
@@ -91,11 +93,12 @@ export class WorkerEvents {
   }
 
   private targets(): DrainTargets {
-    const { applied, dead, ledger, publisher } = this.parts;
+    const { applied, dead, ledger, onApplied, publisher } = this.parts;
     return {
       applyLedger: async (entries) => {
         try {
           await ledger.apply(entries);
+          onApplied(entries.flatMap(({ transferId }) => transferId ?? []));
         } catch (error) {
           throw isContentRefused(error) ? new ContentRefusedError(error) : error;
         }
@@ -149,6 +152,7 @@ export class WorkerEvents {
         files: 0,
         startedAt: new Date(),
         ttlMs: LEASE_TTL_MS,
+        takesLeaseId: transferId,
       })
       .catch((error: unknown) => {
         if (error instanceof DomainError && error.code === 'space.not-found') return { verdict: 'refused' as const };

@@ -1,5 +1,6 @@
 import type { NodesRepository, QuotaLedgerRepository, WorkerLoad } from '@quayside/database';
 import type { Log, SessionEnd, SessionView } from '@quayside/ftp-engine';
+import type { HeldLeases } from '../quota/held-leases.js';
 import type { SessionDirectory } from '../sessions/session-directory.js';
 
 /** How often a worker says that it lives, ms; the reaper gives up on it after several times that. */
@@ -13,6 +14,7 @@ export interface HeartbeatParts {
   readonly workerId: string;
   readonly nodes: Pick<NodesRepository, 'beat'>;
   readonly ledger: Pick<QuotaLedgerRepository, 'renew'>;
+  readonly leases: Pick<HeldLeases, 'ids'>;
   readonly directory: SessionDirectory;
   readonly sessions: { sessions(): SessionView[]; endSession(id: string, end: SessionEnd): Promise<boolean> };
   readonly load: () => WorkerLoad;
@@ -46,7 +48,7 @@ export class Heartbeat {
   }
 
   private async beat(): Promise<void> {
-    const { workerId, nodes, ledger, directory, sessions, registerAgain, log } = this.parts;
+    const { workerId, nodes, ledger, leases, directory, sessions, registerAgain, log } = this.parts;
     const load = this.parts.load();
     const rest = `${load.accepting}/${load.sessions === 0}`;
     const full = Date.now() - this.lastFullMs >= HEARTBEAT_MS || (!load.accepting && rest !== this.shownRest);
@@ -60,7 +62,7 @@ export class Heartbeat {
           await registerAgain();
           directory.writeAllAgain();
         }
-        await ledger.renew(workerId, LEASE_TTL_MS);
+        await ledger.renew(workerId, leases.ids(), LEASE_TTL_MS);
         this.lastFullMs = Date.now();
       }
       for (const { id, reason } of await directory.beat(sessions.sessions(), full)) {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QuotaLedgerRepository, QuotaState } from '@quayside/database';
 import { DomainError, RetryBreaker, ROOT, type GrantMount, type SessionGrant } from '@quayside/domain';
 import type { Log, MoveAsk, MoveLease, QuotaAsk, QuotaGate, QuotaLease, Remaining } from '@quayside/ftp-engine';
+import { HeldLeases } from './held-leases.js';
 import { Later } from './later.js';
 import { UploadLease } from './upload-lease.js';
 
@@ -12,6 +13,8 @@ export interface QuotaLeasesOptions {
   readonly ledger: LeaseLedger;
   readonly workerId: string;
   readonly log: Log;
+  /** Where the leases of uploads and moves are noted; whoever applies the ledger's entries ends them there. */
+  readonly held?: HeldLeases;
   /** A lease that its worker has not renewed for this long ends, ms. */
   readonly leaseTtlMs?: number;
   /** How long an upload waits for others that hold what it lacks before it is refused, ms. */
@@ -38,6 +41,7 @@ export class QuotaLeases implements QuotaGate {
   readonly waitMs: number;
   readonly databaseWaitMs: number;
   readonly settle: () => Promise<unknown>;
+  readonly held: HeldLeases;
   readonly breaker = new RetryBreaker();
   readonly later: Later;
   private readonly askAgainMs: number;
@@ -51,6 +55,7 @@ export class QuotaLeases implements QuotaGate {
   constructor(options: QuotaLeasesOptions) {
     this.ledger = options.ledger;
     this.workerId = options.workerId;
+    this.held = options.held ?? new HeldLeases();
     this.leaseTtlMs = options.leaseTtlMs ?? 60_000;
     this.waitMs = options.waitMs ?? 30_000;
     this.databaseWaitMs = options.databaseWaitMs ?? this.leaseTtlMs * 0.75;
@@ -90,9 +95,10 @@ export class QuotaLeases implements QuotaGate {
     }
     if (verdict === 'mounted') throw new DomainError('path.busy', { detail: 'The folder is mounted elsewhere' });
     if (verdict === 'refused') throw new DomainError('quota.exceeded');
+    this.held.add(moveId);
     return {
       release: async () => {
-        await this.later.call(moveId, () => this.ledger.release(moveId));
+        await this.giveBack(moveId, () => this.ledger.release(moveId));
       },
     };
   }
@@ -104,6 +110,15 @@ export class QuotaLeases implements QuotaGate {
   async dropped(partialTransferId: string): Promise<void> {
     if (partialTransferId === '') return;
     await this.later.call(partialTransferId, () => this.ledger.release(partialTransferId));
+  }
+
+  /** Held until the ledger has heard of it; null where it has not yet. */
+  async giveBack<T>(id: string, release: () => Promise<T>): Promise<T | null> {
+    return this.later.call(id, async () => {
+      const answer = await release();
+      this.held.end(id);
+      return answer;
+    });
   }
 
   /** The limits of a space or tenant were changed; without a tenant, anything may have. Running uploads ask again. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { QuotaReservation } from '@quayside/database';
 import type { QuotaAsk } from '@quayside/ftp-engine';
+import { HeldLeases } from './held-leases.js';
 import type { QuotaLeases } from './quota-leases.js';
 import { UploadLease } from './upload-lease.js';
 
@@ -14,7 +15,8 @@ async function begin(ask: Partial<QuotaAsk>, room = 0): Promise<'begins' | 'quot
     closed: () => undefined,
     refused: () => undefined,
     settle: async () => undefined,
-    later: { call: async (_id: string, work: () => Promise<unknown>) => work() },
+    held: new HeldLeases(),
+    giveBack: async (_id: string, work: () => Promise<unknown>) => work(),
     ledger: {
       reserve: async (_tenant: string, _space: string, { needBytes, files }: QuotaReservation) =>
         needBytes <= room ? { verdict: 'granted', bytes: room, files } : { verdict: 'refused', bytes: 0, files: 0 },

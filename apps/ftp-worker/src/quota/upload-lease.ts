@@ -113,7 +113,7 @@ export class UploadLease implements QuotaLease {
     leases.closed(this);
     if (!this.reserved && keptBytes === 0) return 0;
     const ttlMs = ask.grant.policy.uploads.partialTtlHours * HOUR_MS;
-    const kept = await leases.later.call(ask.transferId, async () => {
+    const kept = await leases.giveBack(ask.transferId, async () => {
       // In a space without limits the partial counts from now on, so that the API shows it and a later limit counts it.
       if (!this.reserved) await this.reserveOnce(keptBytes, keptBytes);
       return leases.ledger.release(ask.transferId, keptBytes, ttlMs, as ?? null);
@@ -193,6 +193,7 @@ export class UploadLease implements QuotaLease {
     const declared = ask.declaredBytes === null ? null : ask.startBytes + ask.declaredBytes - this.replacesBytes;
     const ahead = declared ?? need + LEASE_CHUNK_BYTES;
     this.reserved = true;
+    leases.held.add(ask.transferId);
     const { verdict, bytes, files } = await leases.ledger.reserve(ask.grant.tenantId, ask.mount.spaceId, {
       leaseId: ask.transferId,
       accountId: ask.grant.accountId,

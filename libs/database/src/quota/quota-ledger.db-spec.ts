@@ -159,6 +159,19 @@ describe('a lease', () => {
     expect((await quota.state(tenantId, spaceId)).space).toMatchObject({ bytesReserved: 0, filesReserved: 0 });
   });
 
+  it('stays that of a kept partial when a question of its upload comes late', async () => {
+    const leaseId = newId();
+    await reserve(4 * MIB, { leaseId });
+    await quota.release(leaseId, 3 * MIB, TTL_MS);
+    expect(await reserve(5 * MIB, { leaseId })).toEqual({ verdict: 'refused', bytes: 0, files: 0 });
+    await quota.expireWorker(workerId);
+    expect(await quota.sweep()).toEqual([]);
+    expect((await quota.state(tenantId, spaceId)).space.bytesReserved).toBe(3 * MIB);
+    // Whoever means the partial itself says so.
+    expect(await reserve(5 * MIB, { leaseId, takesLeaseId: leaseId })).toMatchObject({ verdict: 'granted' });
+    await expectBalanced();
+  });
+
   it('does not take over the partial of another account', async () => {
     const first = newId();
     await reserve(8 * MIB, { leaseId: first });
@@ -341,9 +354,20 @@ describe('leases that nobody renews', () => {
     await reserve(MIB, { leaseId: alive, ttlMs: -1, workerId: accountId });
     await reserve(MIB, { leaseId: partial });
     await quota.release(partial, MIB, -1);
-    await quota.renew(accountId, TTL_MS);
+    await quota.renew(accountId, [alive], TTL_MS);
     expect(await quota.sweep()).toEqual([dead]);
     expect((await quota.state(tenantId, spaceId)).space.bytesReserved).toBe(2 * MIB);
+    await expectBalanced();
+  });
+
+  it('come back although their worker lives, where it does not name them', async () => {
+    const [orphan, held] = [newId(), newId()];
+    await reserve(MIB, { leaseId: orphan, ttlMs: -1 });
+    await reserve(MIB, { leaseId: held, ttlMs: -1 });
+    await quota.renew(workerId, [held, newId()], TTL_MS);
+    expect(await quota.sweep()).toEqual([orphan]);
+    await quota.renew(newId(), [held], -1);
+    expect(await quota.sweep()).toEqual([]);
     await expectBalanced();
   });
 

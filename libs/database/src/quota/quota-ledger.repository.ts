@@ -16,7 +16,7 @@ export interface QuotaReservation {
   readonly startedAt: Date;
   /** Without `renew`, the lease ends after this long. */
   readonly ttlMs: number;
-  /** The lease of the kept partial that this upload continues; its bytes move over. */
+  /** The lease of the kept partial that this upload continues; its bytes move over. The own id: its own kept partial. */
   readonly takesLeaseId?: string | null;
 }
 
@@ -77,7 +77,8 @@ const RELEASE: Statement = { name: 'quota_release', text: 'SELECT quota_release(
 const APPLY: Statement = { name: 'quota_apply', text: 'SELECT quota_apply($1, $2, $3, $4, $5, $6) AS applied' };
 const RENEW: Statement = {
   name: 'quota_renew',
-  text: `UPDATE quota_lease SET expires_at = now() + $2 * interval '1 millisecond' WHERE worker_id = $1 AND kind IN ('upload', 'move')`,
+  text: `UPDATE quota_lease SET expires_at = now() + $3 * interval '1 millisecond'
+         WHERE id = ANY ($2::uuid[]) AND worker_id = $1 AND kind IN ('upload', 'move')`,
 };
 const EXPIRE: Statement = {
   name: 'quota_expire_worker',
@@ -179,9 +180,9 @@ export class QuotaLedgerRepository {
     return row!.applied;
   }
 
-  /** Part of a worker's heartbeat: its leases go on. */
-  async renew(workerId: string, ttlMs: number): Promise<void> {
-    await this.database.rows(RENEW, [workerId, ttlMs]);
+  /** Part of a worker's heartbeat: the leases that it stands for go on. What it does not name ends with its time. */
+  async renew(workerId: string, leaseIds: readonly string[], ttlMs: number): Promise<void> {
+    if (leaseIds.length > 0) await this.database.rows(RENEW, [workerId, leaseIds, ttlMs]);
   }
 
   /**
