@@ -22,8 +22,9 @@ const MIB = 1024 * 1024;
 const START_MS = 60_000;
 /** Sessions and nodes are shown about a second later. */
 const SHOWN_MS = 15_000;
-/** The consumer takes a silent worker for dead after a minute, its leases after two, and looks every half minute. */
-const CLEANED_MS = 240_000;
+/** Of a worker's silence until it is dead; its leases last twice as long. */
+const DEAD_AFTER_SECONDS = 15;
+const CLEANED_MS = 120_000;
 
 interface LiveSession {
   readonly id: string;
@@ -76,6 +77,7 @@ async function startSystem(): Promise<void> {
     DATABASE_URL: databaseUrl,
     STORAGE_ROOT: join(shared, 'storage'),
     DATA_DIR: shared,
+    NODE_DEAD_AFTER: String(DEAD_AFTER_SECONDS),
     BCRYPT_COST: '4',
     BOOTSTRAP_ADMIN_KEY: KEY,
     API_PORT: String(apiPort),

@@ -24,6 +24,7 @@ async function main(): Promise<void> {
       databasePoolSize: config.database.poolSize,
       bootstrapAdminKey: config.bootstrapAdminKey,
       bcryptCost: config.bcryptCost,
+      deadAfterMs: config.deadAfterMs,
       webhooksAllowPrivate: config.webhooks.allowPrivate,
       traces,
       onWarning: (message, cause) => log.warn(message, { cause }),

@@ -29,8 +29,6 @@ import { DeliveryWorker } from './webhooks/delivery-worker.js';
 const GRACE_MS = 10_000;
 /** How long a reader of the metrics waits for queue and database. */
 const REFRESH_MS = 1_500;
-/** After the database was away, workers get this long to renew sessions and leases before anything is reaped. */
-const SETTLE_MS = 120_000;
 
 /** Queue and outbox into the log, webhooks out of it, and the upkeep of the database, for as long as the app runs. */
 @Injectable()
@@ -45,7 +43,8 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
   private readonly metricsServer: MetricsServer | null;
   /** Prometheus text of this process. */
   readonly metricsText: () => Promise<string>;
-  private settledAtMs = performance.now() + SETTLE_MS;
+  /** After the database was away, workers get the time to renew sessions and leases before anything is reaped. */
+  private settledAtMs: number;
 
   constructor(
     @Inject(APP_CONFIG) config: Config,
@@ -54,6 +53,8 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
     @Inject(APP_TRACES) private readonly traces: Traces | null,
     @Inject(Database) database: Database,
   ) {
+    const settleMs = 2 * config.deadAfterMs;
+    this.settledAtMs = performance.now() + settleMs;
     const writer = new EventLogWriter(database);
     const upkeep = new UpkeepRepository(database);
     const dead = new DeadEventRepository(database);
@@ -97,6 +98,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         usage: new UsageClosingRepository(database),
         webhooks,
         retention: config.retention,
+        deadAfterMs: config.deadAfterMs,
         settled: () => performance.now() >= this.settledAtMs,
       }),
       exclusively: (name, work) => upkeep.exclusively(name, work),
@@ -110,7 +112,7 @@ export class EventConsumer implements OnApplicationBootstrap, BeforeApplicationS
         if (table === 'webhook_lane') this.deliveries.wake();
       },
       onGap: () => {
-        this.settledAtMs = performance.now() + SETTLE_MS;
+        this.settledAtMs = performance.now() + settleMs;
         this.relay.wake();
         this.deliveries.wake();
       },

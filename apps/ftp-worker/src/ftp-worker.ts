@@ -27,7 +27,7 @@ import { FloodGuard } from './auth/flood-guard.js';
 import { FtpAuthenticator } from './auth/ftp-authenticator.js';
 import { LoginThrottle } from './auth/login-throttle.js';
 import { WorkerEvents } from './events/worker-events.js';
-import { Heartbeat, LEASE_TTL_MS } from './fleet/heartbeat.js';
+import { Heartbeat, leaseTtlMs } from './fleet/heartbeat.js';
 import { NodeDrain } from './fleet/node-drain.js';
 import {
   type CertificatePair,
@@ -113,7 +113,12 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     this.backends = new SpaceBackends(config.storage.root);
     const connection = queueConnection({ url: config.queue.url ?? url, role: 'quayside_worker', poolSize: 2 });
     this.publisher = new EventPublisher({ connection, log });
-    this.directory = new SessionDirectory({ store: new FtpSessionsRepository(database), workerId: this.id, log });
+    this.directory = new SessionDirectory({
+      store: new FtpSessionsRepository(database),
+      workerId: this.id,
+      deadAfterMs: config.deadAfterMs,
+      log,
+    });
     this.events = new WorkerEvents({
       config,
       place,
@@ -133,7 +138,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       workerId: this.id,
       log,
       held,
-      leaseTtlMs: LEASE_TTL_MS,
+      leaseTtlMs: leaseTtlMs(config.deadAfterMs),
       settle: () => this.events.settle(SETTLE_MS),
     }));
     const grants = (this.grants = new LiveGrants(logins, () => this.engine, log));
@@ -248,6 +253,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     });
     this.heartbeat = new Heartbeat({
       workerId: this.id,
+      deadAfterMs: config.deadAfterMs,
       nodes: this.nodes,
       ledger,
       leases: held,

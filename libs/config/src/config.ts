@@ -15,6 +15,8 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export interface Config {
   readonly dataDir: string;
   readonly nodeName: string;
+  /** A worker that says nothing for this long is dead. */
+  readonly deadAfterMs: number;
   readonly bootstrapAdminKey: string | undefined;
   readonly bcryptCost: number;
   /** `url` is undefined where the standalone installation is to run PostgreSQL itself. */
@@ -74,6 +76,7 @@ export function toConfig(values: SettingValues): Config {
   const config: Config = {
     dataDir: values.DATA_DIR,
     nodeName: values.NODE_NAME,
+    deadAfterMs: values.NODE_DEAD_AFTER,
     bootstrapAdminKey: values.BOOTSTRAP_ADMIN_KEY,
     bcryptCost: values.BCRYPT_COST,
     database: { url: values.DATABASE_URL, poolSize: values.DATABASE_POOL_SIZE },

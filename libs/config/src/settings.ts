@@ -46,6 +46,13 @@ export const SETTINGS = {
     fallbackNote: 'host name',
     value: label(),
   }),
+  NODE_DEAD_AFTER: setting({
+    group: 'Installation',
+    comment:
+      'Seconds without a sign of life after which a worker is dead: its sessions go, its leases after twice that. The same on all machines.',
+    fallback: '60',
+    value: seconds(10, 3600),
+  }),
   BOOTSTRAP_ADMIN_KEY: optionalSetting({
     group: 'Installation',
     comment: 'First platform-admin API key, at least 24 characters.',

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   CountedLimitsRepository,
   type LoginRecord,
@@ -17,10 +17,10 @@ import {
   sourceOf,
   toReply,
 } from '@quayside/domain';
+import { API_SETTINGS, type ApiSettings } from '../settings.js';
 import type { Explanation } from './explain.schema.js';
 
-/** Sessions whose worker was silent for this long do not count against caps; the workers count the same. */
-const SESSION_STALE_MS = 60_000;
+const DEAD_AFTER_MS = 60_000;
 /** Bans of one source that are looked at. */
 const MOST_BANS = 100;
 
@@ -28,6 +28,7 @@ const MOST_BANS = 100;
 @Injectable()
 export class StandingLimits {
   constructor(
+    @Inject(API_SETTINGS) private readonly settings: ApiSettings,
     private readonly throttle: LoginThrottleRepository,
     private readonly counted: CountedLimitsRepository,
     private readonly ledger: QuotaLedgerRepository,
@@ -54,7 +55,9 @@ export class StandingLimits {
     const caps = [loginsPerMinute, tenantSessions, sessions, sessionsPerAddress];
     if (caps.every((cap) => cap === undefined)) return null;
     const ids = { tenantId: record.tenant.id, accountId: record.account.id };
-    const now = await this.counted.sessions(ids, address, SESSION_STALE_MS);
+    // The workers count the same.
+    const staleMs = this.settings.deadAfterMs ?? DEAD_AFTER_MS;
+    const now = await this.counted.sessions(ids, address, staleMs);
     const full = (cap: number | undefined, count: number): boolean => cap !== undefined && count >= cap;
     let cap: keyof Caps | null = null;
     if (loginsPerMinute === 0) cap = 'loginsPerMinute';

@@ -21,16 +21,14 @@ export interface UpkeepRepositories {
   readonly webhooks: WebhookQueueRepository;
   /** Days; 0 = for ever. */
   readonly retention: { readonly eventDays: number; readonly transferDays: number };
+  /** Silence after which a worker is dead; its sessions go with it, and stray ones after twice that. */
+  readonly deadAfterMs: number;
   /** False for a while after the database was away: the workers have not had the time to say that they live. */
   readonly settled: () => boolean;
 }
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Workers beat every few seconds. */
-const WORKER_STALE_MS = MINUTE_MS;
+const DAY_MS = 24 * 3_600_000;
 const NODE_STALE_MS = DAY_MS;
-const SESSION_STALE_MS = 2 * MINUTE_MS;
 const MONTHS_AHEAD = 3;
 const LEDGER_ENTRY_DAYS = 90;
 const DELIVERY_DAYS = 30;
@@ -41,7 +39,8 @@ const PRUNE_ROWS = 5_000;
 const SWEEP_LEASES = 500;
 
 export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
-  const { eventLog, quota, nodes, sessions, upkeep, dead, usage, webhooks, retention, settled } = repositories;
+  const { eventLog, quota, nodes, sessions, upkeep, dead, usage, webhooks, retention, deadAfterMs, settled } =
+    repositories;
   return [
     {
       name: 'partitions',
@@ -60,8 +59,8 @@ export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
     },
     {
       name: 'workers',
-      everyMs: MINUTE_MS / 2,
-      run: async () => (settled() ? (await nodes.reapWorkers(WORKER_STALE_MS)).length : 0),
+      everyMs: deadAfterMs / 2,
+      run: async () => (settled() ? (await nodes.reapWorkers(deadAfterMs)).length : 0),
     },
     {
       name: 'nodes',
@@ -70,12 +69,12 @@ export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
     },
     {
       name: 'sessions',
-      everyMs: MINUTE_MS / 2,
-      run: async () => (settled() ? (await sessions.reap(SESSION_STALE_MS)).length : 0),
+      everyMs: deadAfterMs / 2,
+      run: async () => (settled() ? (await sessions.reap(2 * deadAfterMs)).length : 0),
     },
     {
       name: 'leases',
-      everyMs: MINUTE_MS / 2,
+      everyMs: deadAfterMs / 2,
       run: async (signal) =>
         settled() ? untilEmpty(signal, SWEEP_LEASES, async () => (await quota.sweep(SWEEP_LEASES)).length) : 0,
     },

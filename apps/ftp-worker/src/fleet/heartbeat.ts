@@ -3,15 +3,20 @@ import type { Log, SessionEnd, SessionView } from '@quayside/ftp-engine';
 import type { HeldLeases } from '../quota/held-leases.js';
 import type { SessionDirectory } from '../sessions/session-directory.js';
 
-/** How often a worker says that it lives, ms; the reaper gives up on it after several times that. */
-export const HEARTBEAT_MS = 10_000;
+/** So many signs of life until a silent worker is dead: a database that stalls for some of them costs nobody a session. */
+const BEATS = 6;
 /** How often running transfers are shown, ms. */
 const SHOW_MS = 1_000;
-/** Leases live several beats, so that a database that is away for a minute costs no upload its place. */
-export const LEASE_TTL_MS = 120_000;
+
+/** Leases outlive the worker's rows, so that a database that is away for a minute costs no upload its place. */
+export function leaseTtlMs(deadAfterMs: number): number {
+  return deadAfterMs * 2;
+}
 
 export interface HeartbeatParts {
   readonly workerId: string;
+  /** After this long without a beat the consumer takes the worker for dead. */
+  readonly deadAfterMs: number;
   readonly nodes: Pick<NodesRepository, 'beat'>;
   readonly ledger: Pick<QuotaLedgerRepository, 'renew'>;
   readonly leases: Pick<HeldLeases, 'ids'>;
@@ -29,7 +34,7 @@ export interface HeartbeatParts {
 export class Heartbeat {
   private timer: NodeJS.Timeout | null = null;
   private beating: Promise<void> | null = null;
-  private lastFullMs = 0;
+  private lastFullMs = -Infinity;
   /** What whoever drains the node waits for is shown at once. */
   private shownRest = '';
 
@@ -48,10 +53,11 @@ export class Heartbeat {
   }
 
   private async beat(): Promise<void> {
-    const { workerId, nodes, ledger, leases, directory, sessions, registerAgain, log } = this.parts;
+    const { workerId, deadAfterMs, nodes, ledger, leases, directory, sessions, registerAgain, log } = this.parts;
     const load = this.parts.load();
     const rest = `${load.accepting}/${load.sessions === 0}`;
-    const full = Date.now() - this.lastFullMs >= HEARTBEAT_MS || (!load.accepting && rest !== this.shownRest);
+    const full =
+      performance.now() - this.lastFullMs >= deadAfterMs / BEATS || (!load.accepting && rest !== this.shownRest);
     try {
       if (full) {
         const known = await nodes.beat(workerId, load);
@@ -62,8 +68,8 @@ export class Heartbeat {
           await registerAgain();
           directory.writeAllAgain();
         }
-        await ledger.renew(workerId, leases.ids(), LEASE_TTL_MS);
-        this.lastFullMs = Date.now();
+        await ledger.renew(workerId, leases.ids(), leaseTtlMs(deadAfterMs));
+        this.lastFullMs = performance.now();
       }
       for (const { id, reason } of await directory.beat(sessions.sessions(), full)) {
         void sessions.endSession(id, { text: 'The session was ended by the administrator.', reason });

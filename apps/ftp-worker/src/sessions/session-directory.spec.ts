@@ -23,6 +23,7 @@ async function aDirectory() {
       },
     },
     workerId: 'w',
+    deadAfterMs: 60_000,
     log: LOG,
     now: () => clock.ms,
   });

@@ -18,12 +18,12 @@ export interface SessionStore {
 export interface SessionDirectoryOptions {
   readonly store: SessionStore;
   readonly workerId: string;
+  /** Sessions whose worker was silent for this long do not count against caps. */
+  readonly deadAfterMs: number;
   readonly log: Log;
   readonly now?: () => number;
 }
 
-/** Sessions whose worker was silent for this long do not count against caps. */
-export const SESSION_STALE_MS = 60_000;
 /**
  * How long a first change waits for company: a login storm becomes a few statements. A session without a row is missed by
  * an admin who ends all sessions of an account or an address, so this is short.
@@ -84,7 +84,7 @@ export class SessionDirectory {
     }
     const caps = { account: sessions ?? null, tenant: tenantSessions ?? null, address: sessionsPerAddress ?? null };
     try {
-      if ((await this.options.store.open(session, caps, SESSION_STALE_MS)) !== null) {
+      if ((await this.options.store.open(session, caps, this.options.deadAfterMs)) !== null) {
         throw new DomainError('session.limit');
       }
     } catch (error) {
