@@ -1,9 +1,11 @@
 import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { BufferPool } from './buffer-pool.js';
 
 /**
  * Node can read a connection into memory of ours (`onread` of net.connect), but takes that option for outgoing
- * connections only. For accepted ones it is set where Node keeps it; where that place is not to be found, nothing is.
+ * connections only. For accepted ones, and for TLS over them, it is set where Node keeps it; where that place is not to
+ * be found, nothing is.
  */
 interface OwnMemory {
   readonly _handle: { useUserBuffer(memory: Uint8Array): void };
@@ -35,6 +37,8 @@ function takesOwnMemory(socket: Socket): boolean {
 
 /** Less room than this is not worth a read. */
 const LEAST_READ_BYTES = 64 * 1024;
+/** Of TLS, where records come one by one: the longest one. */
+const LEAST_RECORD_BYTES = 16 * 1024;
 
 interface Slot {
   readonly memory: Buffer;
@@ -47,27 +51,53 @@ interface Slot {
  * valid until {@link wrote} has counted them.
  */
 export class ReceiveRing {
+  readonly #socket: Socket;
+  readonly #at: Places;
   readonly #buffers: BufferPool;
+  readonly #onChunk: (chunk: Buffer) => void;
+  readonly #leastBytes: number;
   readonly #slots: Slot[] = [];
 
-  private constructor(buffers: BufferPool) {
+  private constructor(socket: Socket, at: Places, buffers: BufferPool, onChunk: (chunk: Buffer) => void) {
+    this.#socket = socket;
+    this.#at = at;
     this.#buffers = buffers;
+    this.#onChunk = onChunk;
+    this.#leastBytes = socket instanceof TLSSocket ? LEAST_RECORD_BYTES : LEAST_READ_BYTES;
   }
 
-  /** Null where the connection cannot be read like that; then its 'data' events have to do. */
+  /**
+   * Null where the connection cannot be read like that; then its 'data' events have to do. Nothing is handed out before
+   * {@link start}.
+   */
   static attach(socket: Socket, buffers: BufferPool, onChunk: (chunk: Buffer) => void): ReceiveRing | null {
-    // Exactly a TCP socket: under TLS, and in tests, something else reads.
-    if (Object.getPrototypeOf(socket) !== Socket.prototype || socket.readableLength > 0) return null;
+    // Exactly these: what else reads like a socket, in tests, has no handle of this kind.
+    const kind: unknown = Object.getPrototypeOf(socket);
+    if (kind !== Socket.prototype && kind !== TLSSocket.prototype) return null;
     const at = placesOf(socket);
     if (at === null || !takesOwnMemory(socket)) return null;
-    const ring = new ReceiveRing(buffers);
-    const own = socket as unknown as OwnMemory;
-    const first = ring.#room();
-    own[at.memory] = first;
-    own[at.read] = (bytes: number) => onChunk(ring.#took(bytes));
-    own[at.next] = () => ring.#room();
+    return new ReceiveRing(socket, at, buffers, onChunk);
+  }
+
+  /** From here on chunks are handed out, at first of what had come already: often with a client's handshake. */
+  start(): void {
+    while (this.#socket.readableLength > 0) {
+      const early = this.#socket.read() as Buffer | null;
+      if (early === null) break;
+      for (let at = 0; at < early.length;) {
+        const bytes = early.copy(this.#room(), 0, at);
+        at += bytes;
+        this.#onChunk(this.#took(bytes));
+      }
+    }
+    // What came first may have been refused.
+    if (this.#socket.destroyed) return;
+    const own = this.#socket as unknown as OwnMemory;
+    const first = this.#room();
+    own[this.#at.memory] = first;
+    own[this.#at.read] = (bytes: number) => this.#onChunk(this.#took(bytes));
+    own[this.#at.next] = () => this.#room();
     own._handle.useUserBuffer(first);
-    return ring;
   }
 
   /** The oldest `bytes` bytes are no longer needed. */
@@ -86,7 +116,11 @@ export class ReceiveRing {
 
   /** Nothing is read any more, and no chunk is needed. */
   close(): void {
+    const last = this.#slots.pop();
     for (const { memory } of this.#slots.splice(0)) this.#buffers.give(memory);
+    // Under TLS, records that were already decrypted are still put into it before this turn of the loop ends, also when
+    // the connection was destroyed at the first of them.
+    if (last !== undefined) setImmediate(() => this.#buffers.give(last.memory));
   }
 
   #took(bytes: number): Buffer {
@@ -98,7 +132,7 @@ export class ReceiveRing {
 
   #room(): Buffer {
     const last = this.#slots.at(-1);
-    if (last !== undefined && last.memory.length - last.filled >= LEAST_READ_BYTES) {
+    if (last !== undefined && last.memory.length - last.filled >= this.#leastBytes) {
       return last.memory.subarray(last.filled);
     }
     const slot = { memory: this.#buffers.take(), filled: 0, written: 0 };

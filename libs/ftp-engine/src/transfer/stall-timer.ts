@@ -19,8 +19,8 @@ export class StallTimer {
     this.#arm(this.#stallMs);
   }
 
-  touch(): void {
-    this.#lastMs = performance.now();
+  touch(nowMs = performance.now()): void {
+    this.#lastMs = nowMs;
   }
 
   hold(): void {

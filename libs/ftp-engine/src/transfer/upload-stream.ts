@@ -83,13 +83,14 @@ export class UploadStream {
     const onAbort = (): void => this.#fail(signal.reason as Error);
     await new Promise<void>((resolve) => {
       this.#settle = resolve;
-      socket.on('data', this.#onData);
       socket.on('end', this.#onEnd);
       socket.on('error', this.#onError);
       socket.on('close', this.#onClose);
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
       this.#stall.start();
+      if (this.#ring === null) socket.on('data', this.#onData);
+      else this.#ring.start();
       // A client with nothing to send may have ended, or gone, before anybody listened.
       if (socket.readableEnded) this.#onEnd();
       else if (socket.destroyed) this.#onClose();
@@ -121,17 +122,18 @@ export class UploadStream {
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#failure !== null) return;
-    this.#stall.touch();
+    const nowMs = performance.now();
+    this.#stall.touch(nowMs);
     this.#receivedBytes += chunk.length;
     const bytes = this.#options.decoder === null ? chunk : this.#options.decoder.push(chunk);
     if (bytes.length > 0) {
       this.#append(bytes);
       this.#pendingBytes += bytes.length;
     }
-    this.#slowDown(chunk.length);
+    this.#slowDown(chunk.length, nowMs);
     if (this.#failure !== null) return;
     if (this.#pumping === null) {
-      if (this.#pendingBytes >= GATHER_BYTES || performance.now() - this.#lastWriteMs > FLUSH_AFTER_MS) this.#pump();
+      if (this.#pendingBytes >= GATHER_BYTES || nowMs - this.#lastWriteMs > FLUSH_AFTER_MS) this.#pump();
     } else if (this.#pendingBytes >= HIGH_WATER_BYTES && !this.#paused) this.#pause();
   };
 
@@ -199,9 +201,9 @@ export class UploadStream {
     this.#options.socket.resume();
   }
 
-  #slowDown(bytes: number): void {
+  #slowDown(bytes: number, nowMs: number): void {
     try {
-      const waitMs = this.#options.pace.take(bytes, performance.now());
+      const waitMs = this.#options.pace.take(bytes, nowMs);
       if (waitMs > 0 && this.#throttleTimer === null) this.#wait(waitMs);
     } catch (error) {
       this.#fail(error as Error);
