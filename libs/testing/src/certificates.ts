@@ -34,9 +34,11 @@ export async function ecCertificate(name: string): Promise<TestCertificate> {
   return { cert: pems.cert, key: pems.private };
 }
 
-/** Somebody who signs client certificates. */
+/** Somebody who signs certificates. */
 export interface TestAuthority {
   readonly cert: string;
+  /** A server's certificate for a host name. */
+  issueForHost(host: string): Promise<TestCertificate>;
   /** A certificate for a common name, with e-mail addresses as alternative names. */
   issue(subject: ClientSubject): Promise<TestCertificate>;
 }
@@ -60,6 +62,19 @@ export async function testAuthority(name = 'Test Authority'): Promise<TestAuthor
   });
   return {
     cert: own.cert,
+    issueForHost: async (host) => {
+      const pems = await generate([{ name: 'commonName', value: host }], {
+        keySize: 2048,
+        algorithm: 'sha256',
+        ca: { key: own.private, cert: own.cert },
+        extensions: [
+          { name: 'keyUsage', digitalSignature: true, keyEncipherment: true },
+          { name: 'extKeyUsage', serverAuth: true },
+          { name: 'subjectAltName', altNames: [{ type: 2, value: host }] },
+        ],
+      });
+      return { cert: pems.cert, key: pems.private };
+    },
     issue: async ({ commonName, emails = [], expired = false }) => {
       const now = Date.now();
       const pems = await generate([{ name: 'commonName', value: commonName }], {

@@ -41,6 +41,28 @@ describe('the audit chain', () => {
     expect(await verify()).toMatchObject({ intact: true });
   });
 
+  it('shows where entries have changed places', async () => {
+    const [first, second] = [entries[2]!, entries[3]!];
+    // Numbers are unique, so that one of them stands aside meanwhile.
+    const swap = async (): Promise<void> => {
+      for (const [from, to] of [
+        [first.seq, -1],
+        [second.seq, first.seq],
+        [-1, second.seq],
+      ]) {
+        await tamper('UPDATE audit_entry SET seq = $2 WHERE seq = $1', [from, to]);
+      }
+    };
+    await swap();
+    expect(await verify()).toMatchObject({
+      intact: false,
+      entries: 2,
+      fault: { seq: first.seq, id: second.id, reason: 'unlinked' },
+    });
+    await swap();
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+
   it('shows where an entry is missing', async () => {
     await tamper('DELETE FROM audit_entry WHERE seq = $1', [entries[2]!.seq]);
     expect(await verify()).toMatchObject({

@@ -11,6 +11,7 @@ import { newId } from '@quayside/domain';
 import { createLog, createMetrics } from '@quayside/observability';
 import { startTestDatabase, type TestDatabase } from '@quayside/testing';
 import type { AddressInfo } from 'node:net';
+import { backoffMs } from './backoff.js';
 import { DeliveryWorker, type DeliveryWorkerOptions } from './delivery-worker.js';
 
 interface Received {
@@ -187,6 +188,103 @@ describe('the webhook delivery worker', () => {
     worker!.wake();
     const [again] = await settled(endpoint.id, 'delivered', 1);
     expect(again).toMatchObject({ eventId: id, origin: 'replay' });
+  });
+
+  /** Lets the time pass until the lane is due, for the lane and the age of its messages; resolves to how long, seconds. */
+  async function passTime(): Promise<number> {
+    const [row] = await until(
+      async () => (await database.database.pool.query<{ wait: number }>(WAITING)).rows,
+      (rows) => rows.length === 1,
+    );
+    await database.database.pool.query(
+      `UPDATE webhook_delivery SET created_at = created_at - interval '1 second' * $1`,
+      [row!.wait],
+    );
+    await database.database.pool.query('UPDATE webhook_lane SET due_at = now()');
+    worker!.wake();
+    return row!.wait;
+  }
+  const WAITING = `SELECT round(extract(epoch FROM due_at - now()))::int AS wait FROM webhook_lane
+                   WHERE claim IS NULL AND due_at > now() + interval '1 second'`;
+
+  it('waits longer after each failure for three days, and then no more', async () => {
+    const endpoint = await anEndpoint('/three-days');
+    const [id] = await happen('file.deleted');
+    answer = () => ({ status: 503 });
+    start({ backoff: (failures, asked) => backoffMs(failures, asked, 0.5) });
+    const waits: number[] = [];
+    for (;;) {
+      const found = await until(
+        () => deliveries.list(tenantId, endpoint.id, {}, null, 1),
+        ([row]) => row!.attempts > waits.length,
+      );
+      // The log of the requests is written before the verdict on the message's age.
+      const waiting = await until(
+        async () => [
+          (await deliveries.list(tenantId, endpoint.id, { status: 'dead' }, null, 1)).length,
+          (await database.database.pool.query(WAITING)).rows.length,
+        ],
+        ([dead, lane]) => dead === 1 || lane === 1,
+      );
+      if (waiting[0] === 1) break;
+      expect(found).toHaveLength(1);
+      waits.push(await passTime());
+    }
+    expect(waits.slice(0, 9)).toEqual([5, 30, 120, 600, 1800, 3600, 7200, 14400, 21600]);
+    expect(new Set(waits.slice(8))).toEqual(new Set([21600]));
+    const hours = waits.reduce((sum, wait) => sum + wait, 0) / 3600;
+    expect(hours).toBeGreaterThan(72);
+    expect(hours).toBeLessThanOrEqual(78);
+    expect(new Set(idsOf('/three-days'))).toEqual(new Set([id]));
+  });
+
+  it('goes on in order with a receiver that comes back', async () => {
+    const endpoint = await anEndpoint('/back');
+    const ids = await happen('file.deleted', newId(), 3);
+    answer = () => ({ status: 503 });
+    start({ backoff: (failures, asked) => backoffMs(failures, asked, 0.5) });
+    await passTime();
+    await until(
+      () => Promise.resolve(received.length),
+      (count) => count === 2,
+    );
+    answer = () => ({ status: 200 });
+    expect(await passTime()).toBe(30);
+    await settled(endpoint.id, 'delivered', 3);
+    expect(idsOf('/back')).toEqual([ids[0], ids[0], ...ids]);
+  });
+
+  it('sends again, under the same id and in order, what a process had sent that was killed before it wrote so down', async () => {
+    const endpoint = await anEndpoint('/killed');
+    const account = newId();
+    const ids = await happen('file.deleted', account, 3);
+    // A killed process writes nothing more: from its second request on, its statements reach no database.
+    const real = new WebhookQueueRepository(database.open('quayside_consumer'));
+    let killed = false;
+    const queue = new Proxy(real, {
+      get: (target, name: keyof WebhookQueueRepository) => {
+        const method = target[name] as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => (killed ? new Promise(() => undefined) : method.apply(target, args));
+      },
+    });
+    answer = (got) => {
+      killed ||= got.headers['webhook-id'] === ids[1];
+      return { status: 200 };
+    };
+    start({ queue });
+    await until(
+      () => Promise.resolve(received.length),
+      (count) => count === 2,
+    );
+    const dead = worker!;
+    // Its claim holds until it runs out.
+    start();
+    expect(await settled(endpoint.id, 'delivered', 1)).toMatchObject([{ eventId: ids[0] }]);
+    await database.database.pool.query('UPDATE webhook_lane SET due_at = now()');
+    worker!.wake();
+    await settled(endpoint.id, 'delivered', 3);
+    expect(idsOf('/killed')).toEqual([ids[0], ids[1], ids[1], ids[2]]);
+    void dead.stop(0);
   });
 
   it('replays a time range in bounded steps, through the filter of the endpoint', async () => {

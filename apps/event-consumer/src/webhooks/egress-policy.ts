@@ -17,6 +17,8 @@ export class EgressRefusedError extends Error {
 export interface EgressPolicy {
   /** Private, loopback and link-local addresses too, and http as well as https. */
   readonly allowPrivate: boolean;
+  /** Authorities (PEM) that are trusted instead of the system's. */
+  readonly ca?: string;
   readonly resolve?: (host: string) => Promise<readonly { readonly address: string }[]>;
 }
 

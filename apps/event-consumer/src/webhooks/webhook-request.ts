@@ -45,7 +45,7 @@ export async function postWebhook(options: WebhookRequest): Promise<WebhookAnswe
 function post(
   url: URL,
   destination: Destination,
-  { headers, body }: WebhookRequest,
+  { headers, body, policy }: WebhookRequest,
   signal: AbortSignal,
 ): Promise<WebhookAnswer> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
@@ -55,6 +55,7 @@ function post(
       {
         method: 'POST',
         agent: false,
+        ...(policy.ca === undefined ? {} : { ca: policy.ca }),
         lookup: always(destination),
         signal,
         maxHeaderSize: 16_384,
