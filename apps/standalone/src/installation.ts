@@ -41,7 +41,7 @@ export class Installation {
 
   /** Starts all and prints the ready screen. When it throws, {@link stop} still has to be called. */
   async start(): Promise<void> {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const { config, signal } = this.options;
     this.lock = lockDataDir(config.dataDir);
     const logFile = join(config.dataDir, 'logs', 'quayside.log');
@@ -71,7 +71,7 @@ export class Installation {
     console.lifecycle(`Starting API, event consumer and ${config.ftp.workers} FTP worker(s) ...`);
     await this.startApps(this.supervisor, apps);
     signal.throwIfAborted();
-    this.options.out(readyScreen({ config, admin, certificate, logFile, startedInMs: Date.now() - startedAt }));
+    this.options.out(readyScreen({ config, admin, certificate, logFile, startedInMs: performance.now() - startedAt }));
     console.note('ready');
   }
 

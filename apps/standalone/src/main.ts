@@ -10,8 +10,8 @@ async function main(): Promise<number> {
   let exitCode = 0;
   let requestedAt = 0;
   const onSignal = (): void => {
-    if (requestedAt === 0) requestedAt = Date.now();
-    else if (Date.now() - requestedAt > SAME_REQUEST_MS) process.exit(1);
+    if (requestedAt === 0) requestedAt = performance.now();
+    else if (performance.now() - requestedAt > SAME_REQUEST_MS) process.exit(1);
     stopRequest.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);

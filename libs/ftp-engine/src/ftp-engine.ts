@@ -157,7 +157,7 @@ export class FtpEngine {
    * stay open: their answer tells clients and balancers to go elsewhere. Changes nothing where it is paused already.
    */
   pause({ politeMs, deadlineMs }: RetirePlan): void {
-    const now = Date.now();
+    const now = performance.now();
     this.#retiring ??= { allFromMs: now + politeMs, cutFromMs: now + deadlineMs };
     this.#retire(this.#retiring, now);
   }
@@ -175,7 +175,7 @@ export class FtpEngine {
    * session ends with the command that runs.
    */
   async drain(deadlineMs: number): Promise<void> {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     await this.#leaveSharedPorts(Math.min(LEAVE_MS, deadlineMs / 4));
     this.#draining = true;
     for (const frame of this.#frames) frame.closeListener();
@@ -183,7 +183,7 @@ export class FtpEngine {
     this.#endResting(startedAt + deadlineMs / 2);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, startedAt + deadlineMs - Date.now());
+      timer = setTimeout(resolve, startedAt + deadlineMs - performance.now());
     });
     await Promise.race([this.#empty(), deadline]);
     clearTimeout(timer);
@@ -209,7 +209,7 @@ export class FtpEngine {
   }
 
   #endResting(allFromMs: number): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const channel of this.#channels.values()) {
       if (now >= allFromMs) channel.endWhenIdle(421, DRAINING.text, DRAINING.reason);
       else if (channel.quietMs(now) >= QUIET_MS) void this.#endChannel(channel, DRAINING);
@@ -339,7 +339,7 @@ export class FtpEngine {
       type: 'session.closed',
       reason: session.endReason ?? 'closed',
       doctor: code === null ? null : { code, hint: DOCTOR[code].hint },
-      durationMs: Date.now() - session.openedAtMs,
+      durationMs: Math.round(performance.now() - session.openedMs),
       bytesUp: session.bytesUp,
       bytesDown: session.bytesDown,
     });
@@ -361,7 +361,7 @@ export class FtpEngine {
 
   /** One clock for the deadlines of all sessions: a timer per session costs more memory than the session. */
   #tick(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const channel of this.#channels.values()) channel.tick(now);
     if (this.#retiring !== null) this.#retire(this.#retiring, now);
   }

@@ -28,7 +28,7 @@ export class EventWorker {
   private worker: EventsWorker | null = null;
   private readonly stopping = new AbortController();
   private running: Promise<void> | null = null;
-  private lastErrorLogMs = 0;
+  private lastErrorLogMs = -Infinity;
   private active = 0;
 
   constructor(private readonly options: EventWorkerOptions) {}
@@ -100,7 +100,7 @@ export class EventWorker {
     let burst = 0;
     worker.on('error', (error) => {
       this.report(error);
-      const nowMs = Date.now();
+      const nowMs = performance.now();
       if (nowMs - burstStartMs > 1_000) {
         burstStartMs = nowMs;
         burst = 0;
@@ -122,7 +122,7 @@ export class EventWorker {
 
   /** At most one line in five seconds: an outage must not fill the log. */
   private report(error: unknown): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (nowMs - this.lastErrorLogMs < 5_000) return;
     this.lastErrorLogMs = nowMs;
     this.options.log.warn('The event queue is not available; trying again', { error: messageOf(error) });

@@ -145,7 +145,7 @@ class SupervisedChild {
   /** One life of the process: resolves at its ready message, rejects when it ends or is late before that. */
   start(): Promise<void> {
     const { spec } = this;
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     let fatalMessage: string | undefined;
     let ready = false;
     const child = fork(spec.script, [...(spec.args ?? [])], {
@@ -200,7 +200,7 @@ class SupervisedChild {
             fatalMessage ?? [`${spec.role} ended before it was ready (${how})`, ...lastWords].join('\n  '),
           ),
         );
-        this.ended({ how, pid: child.pid ?? 0, fatalMessage, servedMs: ready ? Date.now() - startedAt : 0 });
+        this.ended({ how, pid: child.pid ?? 0, fatalMessage, servedMs: ready ? performance.now() - startedAt : 0 });
       });
     });
   }

@@ -154,7 +154,7 @@ export class QuotaLeases implements QuotaGate {
   /** The quota has ended an upload that needed a file of `neededBytes`. */
   refused(ask: QuotaAsk, neededBytes: number): void {
     this.refusals++;
-    this.breaker.quotaMet(ask.grant.accountId, ask.path, { atMs: Date.now(), neededBytes });
+    this.breaker.quotaMet(ask.grant.accountId, ask.path, { atMs: performance.now(), neededBytes });
   }
 
   /** Resolves when it is time to ask the ledger again; rejects with the signal's reason. */
@@ -199,7 +199,7 @@ export class QuotaLeases implements QuotaGate {
     const isHeldBack = async (): Promise<boolean> => {
       const { bytes } = await this.ledger.remaining(grant.tenantId, mount.spaceId);
       const available = bytes === null ? null : bytes + replacesBytes + partialBytes;
-      return this.breaker.refuses(grant.accountId, path, available, Date.now());
+      return this.breaker.refuses(grant.accountId, path, available, performance.now());
     };
     if (!(await isHeldBack())) return;
     // What was deleted a moment ago may still be on its way to the ledger.

@@ -148,8 +148,8 @@ export class UploadLease implements QuotaLease {
         return answer;
       } catch (error) {
         if (!(error instanceof DomainError) || error.code !== 'database.unavailable') throw error;
-        this.awaySinceMs ??= Date.now();
-        if (Date.now() - this.awaySinceMs > patienceMs) throw error;
+        this.awaySinceMs ??= performance.now();
+        if (performance.now() - this.awaySinceMs > patienceMs) throw error;
         await delay(RETRY_MS, undefined, { signal });
       }
     }
@@ -163,7 +163,7 @@ export class UploadLease implements QuotaLease {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { ask, leases } = this;
-    const untilMs = Date.now() + leases.waitMs;
+    const untilMs = performance.now() + leases.waitMs;
     for (;;) {
       const verdict = await this.patiently(patienceMs, signal, () =>
         this.reserveOnce(neededBytes - this.replacesBytes, wantedBytes - this.replacesBytes),
@@ -176,7 +176,7 @@ export class UploadLease implements QuotaLease {
         await delay(SETTLE_MS, undefined, { signal });
         continue;
       }
-      if (verdict === 'refused' || Date.now() >= untilMs) {
+      if (verdict === 'refused' || performance.now() >= untilMs) {
         leases.refused(ask, neededBytes);
         return false;
       }

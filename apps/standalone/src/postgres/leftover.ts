@@ -14,10 +14,10 @@ export async function stopLeftoverServer(folder: string): Promise<boolean> {
   if (pid === null || !isServerOf(pid, folder)) return false;
   // SIGINT: "fast shutdown", which rolls back what is open and writes a checkpoint.
   process.kill(pid, 'SIGINT');
-  const until = Date.now() + PATIENCE_MS;
+  const until = performance.now() + PATIENCE_MS;
   // It is not our child: nothing tells us when it is gone.
   while (isServerOf(pid, folder)) {
-    if (Date.now() > until) {
+    if (performance.now() > until) {
       throw new FatalError(
         `A PostgreSQL server (pid ${pid}) still runs in ${folder} and does not stop. Stop it first.`,
       );

@@ -64,9 +64,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
 }
 
 async function connect(options: MigrateOptions): Promise<Client> {
-  const deadline = Date.now() + (options.connectTimeoutMs ?? 10_000);
+  const deadline = performance.now() + (options.connectTimeoutMs ?? 10_000);
   for (let attempt = 1; ; attempt++) {
-    const left = Math.max(deadline - Date.now(), 500);
+    const left = Math.max(deadline - performance.now(), 500);
     const client = new Client({
       connectionString: options.url,
       application_name: 'quayside migrate',
@@ -80,7 +80,7 @@ async function connect(options: MigrateOptions): Promise<Client> {
     } catch (error) {
       await client.end().catch(() => undefined);
       const backoffMs = Math.min(100 * 2 ** attempt, 2_000);
-      if (!isUnavailable(error) || Date.now() + backoffMs > deadline) {
+      if (!isUnavailable(error) || performance.now() + backoffMs > deadline) {
         throw new MigrationError(
           `The database at ${placeOf(options.url)} cannot be reached: ${reason(error)}. ` +
             'Start PostgreSQL or correct DATABASE_URL, then start again.',

@@ -93,6 +93,7 @@ export class ControlChannel implements ControlLink {
   #settled = false;
   #commandsBeforeLogin = 0;
   #overlongLines = 0;
+  /** Deadlines go by the clock that nobody sets (`performance.now()`), whatever the wall clock does meanwhile. */
   #lastActivityMs: number;
   readonly #whenClosed: Promise<void>;
   #resolveClosed!: () => void;
@@ -104,7 +105,7 @@ export class ControlChannel implements ControlLink {
   ) {
     this.#socket = socket;
     this.#reader = new LineReader(session.engine.options.limits.commandLineBytes, encodeName);
-    this.#lastActivityMs = session.openedAtMs;
+    this.#lastActivityMs = session.openedMs;
     this.#whenClosed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -177,7 +178,7 @@ export class ControlChannel implements ControlLink {
     this.#pump();
   }
 
-  /** Called by the engine's one clock; every deadline of the session is checked here. */
+  /** Called by the engine's one clock; every deadline of the session is checked here. `nowMs` is of `performance.now()`. */
   tick(nowMs: number): void {
     const { timeouts } = this.session.engine.options;
     if (this.#closed) {
@@ -196,7 +197,7 @@ export class ControlChannel implements ControlLink {
     } else if (this.#secured === 'handshake' && nowMs - this.#handshakeAtMs >= timeouts.handshake) {
       this.session.endReason ??= 'tls-handshake-timeout';
       this.#destroy();
-    } else if (this.session.grant === null && nowMs - this.session.openedAtMs >= timeouts.login) {
+    } else if (this.session.grant === null && nowMs - this.session.openedMs >= timeouts.login) {
       this.session.endReason ??= 'login-timeout';
       if (this.#secured === 'handshake') this.#destroy();
       else this.#end(LOGIN_TIMEOUT);
@@ -226,7 +227,7 @@ export class ControlChannel implements ControlLink {
   // Listeners are methods bound once per socket; their removal at the TLS upgrade is by name.
   readonly #onData = (chunk: Buffer): void => {
     if (this.#finished || this.#ending !== null) return;
-    this.#lastActivityMs = Date.now();
+    this.#lastActivityMs = performance.now();
     this.#reader.push(chunk);
     this.#pump();
   };
@@ -256,7 +257,7 @@ export class ControlChannel implements ControlLink {
   readonly #onClose = (): void => {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#endedAtMs === 0) this.#endedAtMs = Date.now();
+    if (this.#endedAtMs === 0) this.#endedAtMs = performance.now();
     this.#inputEnded = true;
     this.#finished = true;
     this.#queue = [];
@@ -461,7 +462,7 @@ export class ControlChannel implements ControlLink {
   /** A command that ran asynchronously has its reply. */
   #completed(outcome: Reply): void {
     this.#running = null;
-    this.#lastActivityMs = Date.now();
+    this.#lastActivityMs = performance.now();
     if (this.#closed) return this.#settle();
     this.#conclude(outcome);
     if (this.#lastWords !== null && !this.#finished && this.#ending === null) {
@@ -514,7 +515,7 @@ export class ControlChannel implements ControlLink {
     if (ASCII.test(text)) socket.write(text, 'latin1');
     else socket.write(decodeName(text));
     if (socket.writableLength > this.session.engine.options.limits.unreadReplyBytes && this.#blockedAtMs === 0) {
-      this.#blockedAtMs = Date.now();
+      this.#blockedAtMs = performance.now();
     }
   }
 
@@ -570,7 +571,7 @@ export class ControlChannel implements ControlLink {
     raw.on('close', this.#onClose);
     this.#reader.clear();
     this.#secured = 'handshake';
-    this.#handshakeAtMs = Date.now();
+    this.#handshakeAtMs = performance.now();
     void this.#handshake(raw, own);
   }
 
@@ -602,7 +603,7 @@ export class ControlChannel implements ControlLink {
   #end(last: Reply): void {
     if (this.#ending !== null || this.#finished) return;
     this.#ending = last;
-    this.#endedAtMs = Date.now();
+    this.#endedAtMs = performance.now();
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#reader.clear();
@@ -615,7 +616,7 @@ export class ControlChannel implements ControlLink {
   #finish(last: Reply | null): void {
     if (this.#finished) return;
     this.#finished = true;
-    this.#endedAtMs = Date.now();
+    this.#endedAtMs = performance.now();
     if (last !== null) this.#send(last);
     this.session.endReason ??= 'closed';
     this.#queue = [];

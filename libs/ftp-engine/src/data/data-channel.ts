@@ -16,6 +16,7 @@ export interface DataChannel {
   /** Sockets of strangers that were dropped at our port meanwhile. */
   readonly strangers: number;
   /** When it was prepared, ms since the epoch. */
+  /** Of `performance.now()`. */
   readonly madeAtMs: number;
   /** The connection must prove by its TLS ticket that it is this session's; then it cannot be used in clear. */
   readonly proves: boolean;
@@ -37,7 +38,7 @@ export interface DataChannel {
 /** The client connects to a port that was reserved for it. */
 export class PassiveChannel implements DataChannel {
   readonly mode = 'passive';
-  readonly madeAtMs = Date.now();
+  readonly madeAtMs = performance.now();
 
   constructor(
     readonly reservation: PassiveReservation,
@@ -79,7 +80,7 @@ export class PassiveChannel implements DataChannel {
  */
 export class ActiveChannel implements DataChannel {
   readonly mode = 'active';
-  readonly madeAtMs = Date.now();
+  readonly madeAtMs = performance.now();
   readonly proves = false;
   readonly metOnlyForeign = false;
   readonly strangers = 0;

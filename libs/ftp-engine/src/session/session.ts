@@ -38,6 +38,8 @@ export interface SessionOrigin {
 /** State of one control connection from accept to close. Only the control channel and the verbs change it. */
 export class Session {
   readonly openedAtMs: number;
+  /** The same moment by `performance.now()`: for durations. */
+  readonly openedMs = performance.now();
   /** Set once, when the control channel takes the socket. */
   control!: ControlLink;
   /** Null in clear. */
