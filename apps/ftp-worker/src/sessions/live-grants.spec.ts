@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { LoginRecord } from '@quayside/database';
 import { newId, type SessionGrant } from '@quayside/domain';
 import type { LoginAttempt, SessionEnd } from '@quayside/ftp-engine';
@@ -61,8 +61,8 @@ function setUp() {
     grants,
     ended,
     replaced,
-    open: () =>
-      grants.opened(attempt, grantOf(aRecord(), aRecord().credentials[0]!), aRecord().credentials[0]!, aRecord()),
+    open: (of: LoginRecord = aRecord()) =>
+      grants.opened(attempt, grantOf(of, of.credentials[0]!), of.credentials[0]!, of),
     store: (next: LoginRecord | null) => (record = next),
   };
 }
@@ -104,5 +104,47 @@ describe('LiveGrants', () => {
     await grants.changed({ tenantId: 't1', accountId: 'somebody else' });
     await grants.changed({ tenantId: 't2', accountId: null });
     expect(ended).toEqual([]);
+  });
+});
+
+describe('the timer of LiveGrants', () => {
+  const DAY_MS = 86_400_000;
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('ends a session when its account expires, also beyond what one timer can wait', async () => {
+    jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
+    const { grants, ended, open, store } = setUp();
+    const expiring = aRecord({ expiresAtMs: Date.now() + 60 * DAY_MS });
+    open(expiring);
+    store(expiring);
+    await jest.advanceTimersByTimeAsync(60 * DAY_MS - 1);
+    expect(ended).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(ended).toEqual([expect.objectContaining({ end: expect.objectContaining({ reason: 'access.expired' }) })]);
+    grants.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('follows an expiry that was put off', async () => {
+    jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
+    const { grants, ended, open, store } = setUp();
+    open(aRecord({ expiresAtMs: Date.now() + DAY_MS }));
+    store(aRecord({ expiresAtMs: Date.now() + 3 * DAY_MS, version: 2 }));
+    await grants.changed(nobody);
+    await jest.advanceTimersByTimeAsync(2 * DAY_MS);
+    expect(ended).toEqual([]);
+    await jest.advanceTimersByTimeAsync(DAY_MS);
+    expect(ended).toHaveLength(1);
+    grants.stop();
+  });
+
+  it('has nothing to wait for where nothing expires', () => {
+    jest.useFakeTimers();
+    const { open } = setUp();
+    open();
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
