@@ -5,6 +5,17 @@ import { Client } from 'pg';
 const GOODBYE_MS = 1_000;
 const CHANNEL = 'quayside_changed';
 
+/** Which sessions an admin has ended, listed or not yet; null stands for any. */
+export interface EndedSessions {
+  readonly tenantIds: readonly string[] | null;
+  readonly accountId: string | null;
+  /** A whole address. */
+  readonly address: string | null;
+  /** What `sourceOf` makes of an address. */
+  readonly source: string | null;
+  readonly username: string | null;
+}
+
 /** A row that somebody changed, as triggers and quota functions tell it. */
 export interface Change {
   readonly table:
@@ -19,8 +30,10 @@ export interface Change {
     | 'quota_lease'
     | 'login_score'
     | 'ftp_session'
+    | 'ended_sessions'
     | 'node'
     | 'outbox'
+    | 'recount'
     | 'webhook_lane'
     | 'event';
   readonly op: 'insert' | 'update' | 'delete';
@@ -29,6 +42,7 @@ export interface Change {
   /** Null for what belongs to no tenant: platform policies, nodes. */
   readonly tenantId: string | null;
   readonly accountId: string | null;
+  readonly ended?: EndedSessions;
   /** New events of a tenant that somebody watches. */
   readonly ids?: readonly string[];
 }

@@ -1,4 +1,4 @@
-import type { Change } from '@quayside/database';
+import type { Change, EndedSessions } from '@quayside/database';
 import type { SessionEnd } from '@quayside/ftp-engine';
 import type { AccountDirectory } from '../auth/account-directory.js';
 import type { LoginThrottle } from '../auth/login-throttle.js';
@@ -14,13 +14,19 @@ export interface ChangeTargets {
   readonly throttle: Pick<LoginThrottle, 'reload'>;
   /** Some node is to be drained, or no longer. */
   readonly nodesChanged: () => void;
+  /** Spaces may have been asked to be counted. */
+  readonly recount: () => void;
   /** Spaces may have been marked for removal. */
   readonly removeSpaces: () => void;
   readonly endSession: (id: string, end: SessionEnd) => void;
+  /** Its sessions that are meant, also those that have no row yet. */
+  readonly sessionsAmong: (ended: EndedSessions) => readonly string[];
 }
 
 /** How often every open session is compared with the database: catches what a lost notification missed. */
 const COMPARE_MS = 30_000;
+
+const KICK = { text: 'The session was ended by the administrator.', reason: 'kicked' } as const;
 
 /** Carries what an admin changed to whatever this worker remembers of it, and to its open sessions. */
 export class Changes {
@@ -47,15 +53,19 @@ export class Changes {
         leases.wake(change.tenantId);
         return;
       case 'ftp_session':
-        if (change.op === 'update' && change.id !== null) {
-          endSession(change.id, { text: 'The session was ended by the administrator.', reason: 'kicked' });
-        }
+        if (change.op === 'update' && change.id !== null) endSession(change.id, KICK);
+        return;
+      case 'ended_sessions':
+        if (change.ended !== undefined) for (const id of this.targets.sessionsAmong(change.ended)) endSession(id, KICK);
         return;
       case 'login_score':
         void this.targets.throttle.reload();
         return;
       case 'node':
         this.targets.nodesChanged();
+        return;
+      case 'recount':
+        this.targets.recount();
         return;
       case 'outbox':
       case 'webhook_lane':
@@ -79,6 +89,7 @@ export class Changes {
     const anybody = { tenantId: null, accountId: null };
     this.targets.nodesChanged();
     removeSpaces();
+    this.targets.recount();
     hosts.forget();
     leases.limitsChanged(null);
     void this.targets.throttle.reload();

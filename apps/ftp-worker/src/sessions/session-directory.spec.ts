@@ -28,15 +28,20 @@ async function aDirectory() {
     now: () => clock.ms,
   });
   const grant = { policy: { caps: { sessions: 1 } } } as unknown as SessionGrant;
-  await directory.open({ sessionId: 's', tls: false } as LoginAttempt, grant);
+  await directory.open({ sessionId: 's', tls: false, remoteAddress: '198.51.100.7' } as LoginAttempt, grant);
   /** What a beat writes about the session that long after the start; null where it writes nothing. */
+  const login = (sessionId: string, of: Partial<SessionGrant>, remoteAddress: string, caps = {}) =>
+    directory.open(
+      { sessionId, tls: false, remoteAddress } as LoginAttempt,
+      { policy: { caps }, ...of } as SessionGrant,
+    );
   const at = async (seconds: number, view: Partial<SessionView>): Promise<SessionBeat['activity'] | 'nothing'> => {
     clock.ms = 10_000 + seconds * 1_000;
     beats.length = 0;
     await directory.beat([{ id: 's', clientName: null, transfer: null, command: null, ...view } as SessionView], false);
     return beats.length === 0 ? 'nothing' : beats[0]!.activity;
   };
-  return { at };
+  return { at, directory, login };
 }
 
 function aTransfer(bytes: number, startedAtMs = 10_000): Pick<SessionView, 'transfer' | 'command'> {
@@ -54,6 +59,23 @@ describe('SessionDirectory', () => {
     expect(await at(5, aTransfer(4_000))).toBe('nothing');
     expect(await at(8, aTransfer(600, 17_000))).toMatchObject({ bytes: 600, bytesPerSecond: 600 });
     expect(await at(9, {})).toBeNull();
+  });
+
+  it('names the sessions that an admin ends, those without a row too', async () => {
+    const { directory, login } = await aDirectory();
+    const of = (tenantId: string, accountId: string, username: string) => ({ tenantId, accountId, username });
+    await login('a', of('t1', 'x', 'web'), '192.0.2.1');
+    await login('b', of('t1', 'y', 'ftp'), '2001:db8::1');
+    await login('c', of('t2', 'z', 'web'), '2001:db8::2');
+    const anybody = { tenantIds: null, accountId: null, address: null, source: null, username: null };
+    expect(directory.among({ ...anybody, accountId: 'x', tenantIds: ['t1'] })).toEqual(['a']);
+    expect(directory.among({ ...anybody, accountId: 'x', tenantIds: ['t2'] })).toEqual([]);
+    expect(directory.among({ ...anybody, address: '2001:db8::1' })).toEqual(['b']);
+    expect(directory.among({ ...anybody, source: '2001:db8::/64' })).toEqual(['b', 'c']);
+    expect(directory.among({ ...anybody, source: '2001:db8::/64', username: 'web', tenantIds: ['t2'] })).toEqual(['c']);
+    directory.close('a');
+    expect(directory.among({ ...anybody, username: 'web' })).toEqual(['c']);
+    await directory.stop();
   });
 
   it('shows a command that takes its time, and writes nothing about those that are soon answered', async () => {

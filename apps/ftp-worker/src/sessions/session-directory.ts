@@ -1,5 +1,5 @@
-import type { NewFtpSession, SessionActivity, SessionBeat, SessionCaps } from '@quayside/database';
-import { DomainError, type SessionGrant } from '@quayside/domain';
+import type { EndedSessions, NewFtpSession, SessionActivity, SessionBeat, SessionCaps } from '@quayside/database';
+import { DomainError, type SessionGrant, sourceOf } from '@quayside/domain';
 import type { Log, LoginAttempt, SessionView } from '@quayside/ftp-engine';
 
 /** Writes of the directory; FtpSessionsRepository is one. */
@@ -25,8 +25,8 @@ export interface SessionDirectoryOptions {
 }
 
 /**
- * How long a first change waits for company: a login storm becomes a few statements. A session without a row is missed by
- * an admin who ends all sessions of an account or an address, so this is short.
+ * How long a first change waits for company: a login storm becomes a few statements. The list shows a
+ * session only then, so this is short.
  */
 const LINGER_MS = 25;
 const RETRY_MS = 2_000;
@@ -105,6 +105,17 @@ export class SessionDirectory {
     if (!this.written.delete(id)) return;
     this.closed.add(id);
     this.schedule(LINGER_MS);
+  }
+
+  /** Those of its sessions that are meant, also before they are on the list. */
+  among({ tenantIds, accountId, address, source, username }: EndedSessions): string[] {
+    const isMeant = (session: NewFtpSession): boolean =>
+      (tenantIds === null || tenantIds.includes(session.tenantId)) &&
+      (accountId === null || session.accountId === accountId) &&
+      (address === null || session.remoteAddress === address) &&
+      (source === null || sourceOf(session.remoteAddress) === source) &&
+      (username === null || session.username === username);
+    return [...this.live.values()].filter(isMeant).map(({ id }) => id);
   }
 
   /**

@@ -65,6 +65,21 @@ const END_ADDRESSES: Statement = {
     RETURNING id`,
 };
 
+/** A session has no row in its first moments: the workers look among all they have. */
+const TELL: Statement = {
+  name: 'live-session-tell',
+  text: `
+    SELECT pg_notify('quayside_changed', json_build_object(
+      'table', 'ended_sessions', 'op', 'update', 'id', NULL, 'tenantId', NULL, 'accountId', NULL,
+      'ended', json_build_object(
+        'tenantIds', CASE
+          WHEN $1::uuid IS NOT NULL THEN json_build_array($1::uuid)
+          WHEN $2::text IS NOT NULL THEN (SELECT coalesce(json_agg(of_slug.id), '[]') FROM (
+            SELECT id FROM tenant WHERE slug = $2::text
+            UNION SELECT tenant_id FROM tenant_domain WHERE domain = $2::text) of_slug) END,
+        'accountId', $3::uuid, 'address', $4::text, 'source', $5::text, 'username', $6::text))::text)::text AS told`,
+};
+
 const LIST_ORDER: readonly SortKey[] = [
   { column: 's.opened_at', type: 'timestamptz' },
   { column: 's.id', type: 'uuid' },
@@ -110,7 +125,9 @@ export class LiveSessionRepository {
     filter: Pick<LiveSessionFilter, 'accountId' | 'remoteAddress'>,
     reason: string,
   ): Promise<number> {
-    const values = [tenantId, filter.accountId ?? null, filter.remoteAddress ?? null, reason];
+    const { accountId = null, remoteAddress = null } = filter;
+    await queries.rows(TELL, [tenantId, null, accountId, remoteAddress, null, null]);
+    const values = [tenantId, accountId, remoteAddress, reason];
     return (await queries.rows(END_MANY, values)).length;
   }
 
@@ -121,6 +138,7 @@ export class LiveSessionRepository {
     login: { readonly username: string; readonly tenant: string | null } | null,
     reason: string,
   ): Promise<number> {
+    await queries.rows(TELL, [null, login?.tenant ?? null, null, null, source, login?.username ?? null]);
     const rows = await queries.rows<{ address: string }>(ADDRESSES, []);
     const addresses = rows.map(({ address }) => address).filter((address) => sourceOf(address) === source);
     if (addresses.length === 0) return 0;
