@@ -43,6 +43,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON login_score TO quayside_api;
     GRANT USAGE ON SEQUENCE audit_entry_seq_seq TO quayside_api;
     GRANT SELECT, DELETE ON dead_event TO quayside_api;
+    GRANT SELECT, INSERT ON recount, recount_space TO quayside_api;
   END IF;
 
   -- A worker faces the network: it reads what logins need and writes sessions, nodes and the ledger. It never sees API
@@ -60,6 +61,9 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON login_score, login_known_good TO quayside_worker;
     GRANT SELECT, INSERT, UPDATE ON login_rate TO quayside_worker;
     GRANT EXECUTE ON FUNCTION traffic_used(uuid, uuid, uuid[]) TO quayside_worker;
+    -- What the API asked to be counted; an event of the outcome goes the way of the API's own.
+    GRANT SELECT, UPDATE ON recount, recount_space TO quayside_worker;
+    GRANT INSERT ON outbox TO quayside_worker;
     -- Spaces marked for removal: the worker removes the files, then what the database knows of them.
     GRANT DELETE ON space, quota_ledger TO quayside_worker;
   END IF;
@@ -73,6 +77,7 @@ BEGIN
     GRANT SELECT, UPDATE ON usage_closing TO quayside_consumer;
     GRANT SELECT, UPDATE, DELETE ON outbox, node, worker, ftp_session TO quayside_consumer;
     GRANT SELECT, INSERT, DELETE ON dead_event TO quayside_consumer;
+    GRANT SELECT, DELETE ON recount TO quayside_consumer;
     GRANT SELECT, INSERT, DELETE ON ledger_entry TO quayside_consumer;
     GRANT SELECT, INSERT, UPDATE, DELETE ON quota_lease TO quayside_consumer;
     GRANT SELECT ON quota_ledger TO quayside_consumer;

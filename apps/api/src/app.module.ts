@@ -20,6 +20,7 @@ import { ValidationPipe } from './http/validation.js';
 import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor.js';
 import { MountsModule } from './mounts/mounts.module.js';
 import { PoliciesModule } from './policies/policies.module.js';
+import { RecountsModule } from './recounts/recounts.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import type { ApiSettings } from './settings.js';
 import { SpacesModule } from './spaces/spaces.module.js';
@@ -49,6 +50,7 @@ export class AppModule {
         AccountsModule,
         CredentialsModule,
         SpacesModule,
+        RecountsModule,
         MountsModule,
         PoliciesModule,
         ExplainModule,

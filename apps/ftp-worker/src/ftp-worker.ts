@@ -11,6 +11,7 @@ import {
   NodesRepository,
   Notifications,
   QuotaLedgerRepository,
+  RecountRepository,
   SpaceRepository,
   TenantDirectoryRepository,
   TrafficRepository,
@@ -40,6 +41,7 @@ import { TenantHosts } from './listeners/tenant-hosts.js';
 import { WorkerFigures } from './metrics/worker-figures.js';
 import { HeldLeases } from './quota/held-leases.js';
 import { QuotaLeases } from './quota/quota-leases.js';
+import { RecountJobs } from './recount/recount-jobs.js';
 import { PartialSweep } from './upkeep/partial-sweep.js';
 import { ScorePruning } from './upkeep/score-pruning.js';
 import { Changes } from './sessions/changes.js';
@@ -88,6 +90,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly metering: Metering;
   private readonly partials: PartialSweep;
   private readonly scores: ScorePruning;
+  private readonly recounts: RecountJobs;
   private readonly grants: LiveGrants;
   private readonly leases: QuotaLeases;
   private readonly ledger: QuotaLedgerRepository;
@@ -232,16 +235,25 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       log,
     });
     const removal = new SpaceRemoval(new SpaceRepository(database), config.storage.root, log);
+    this.recounts = new RecountJobs({
+      recounts: new RecountRepository(database),
+      ledger,
+      backendFor: (space) => this.backends.backendFor(space),
+      workerId: this.id,
+      log,
+    });
     this.changes = new Changes({
       nodesChanged: () => void this.nodeDrain.changed(),
       // One process of the node is enough.
       removeSpaces: place.slot === 0 ? () => void removal.run() : () => undefined,
+      recount: place.slot === 0 ? () => void this.recounts.run() : () => undefined,
       accounts,
       hosts,
       leases,
       grants,
       throttle,
       endSession: (id, end) => void this.engine.endSession(id, end),
+      sessionsAmong: (ended) => this.directory.among(ended),
     });
     this.partials = new PartialSweep({ ledger, backendFor: (space) => this.backends.backendFor(space), log });
     this.notifications = new Notifications({
@@ -295,6 +307,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.metering.stop();
     await this.throttle.stop();
     await this.partials.stop();
+    await this.recounts.stop();
     this.scores.stop();
     await this.heartbeat.stop();
     await this.credentials.stop();

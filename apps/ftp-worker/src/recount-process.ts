@@ -1,5 +1,6 @@
 import { loadConfig } from '@quayside/config';
-import { openDatabase, QuotaLedgerRepository } from '@quayside/database';
+import { openDatabase, QuotaLedgerRepository, type RecountOutcome } from '@quayside/database';
+import { newId } from '@quayside/domain';
 import { exitFatally, FatalError } from '@quayside/supervisor';
 import { type CountedSpace, recount } from './recount/recount.js';
 import { SpaceBackends } from './storage/storage-resolver.js';
@@ -25,15 +26,29 @@ async function main(): Promise<void> {
     backendFor: (space: Parameters<SpaceBackends['backendFor']>[0]) => backends.backendFor(space),
   };
   try {
-    for (const space of await database.rows<CountedSpace>(SPACES, [ids])) {
-      const count = await recount(parts, space, repair);
-      if (count.verdict === 'drift') process.exitCode = 1;
-      if (count.verdict !== 'equal') process.stdout.write(`${JSON.stringify(count)}\n`);
+    for (const space of await database.rows<CountedSpace & { tenantId: string }>(SPACES, [ids])) {
+      const { verdict, ...sizes } = await recount(parts, space);
+      if (verdict === 'equal') continue;
+      const repairs = repair && verdict === 'drift';
+      if (repairs) await repairLedger(parts.ledger, space, sizes);
+      if (verdict === 'drift' && !repairs) process.exitCode = 1;
+      const line = { spaceId: space.id, verdict: repairs ? 'repaired' : verdict, ...sizes };
+      process.stdout.write(`${JSON.stringify(line)}\n`);
     }
   } finally {
     backends.close();
     await database.close();
   }
+}
+
+async function repairLedger(
+  ledger: QuotaLedgerRepository,
+  { id: spaceId, tenantId }: { readonly id: string; readonly tenantId: string },
+  { ledger: said, stored }: Omit<RecountOutcome, 'verdict'>,
+): Promise<void> {
+  const bytes = stored!.bytes - said!.bytes;
+  const files = stored!.files - said!.files;
+  await ledger.apply([{ eventId: newId(), tenantId, spaceId, bytes, files, transferId: null }]);
 }
 
 main().catch(exitFatally);

@@ -25,6 +25,7 @@ export * from './migrations/migration-error.js';
 export * from './login/access-subject.js';
 export * from './login/login.repository.js';
 export * from './quota/quota-ledger.repository.js';
+export * from './recounts/recount.repository.js';
 export * from './sessions/ftp-sessions.repository.js';
 export * from './nodes/nodes.repository.js';
 export * from './outbox/outbox.repository.js';

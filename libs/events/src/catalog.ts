@@ -153,6 +153,20 @@ const spaceRemoved = defineEvent({
   schema: z.object({ delta: ledgerDelta }),
   upcasts: {},
 });
+const treeSize = z.object({ bytes: z.int(), files: z.int() });
+const spaceRecounted = defineEvent({
+  type: 'space.recounted',
+  version: 1,
+  description: 'A recount found that the ledger of a space and its files differ, and may have repaired the ledger.',
+  schema: z.object({
+    recountId: z.string(),
+    spaceId: z.string(),
+    ledger: treeSize,
+    stored: treeSize,
+    repaired: z.boolean(),
+  }),
+  upcasts: {},
+});
 const adminChanged = defineEvent({
   type: 'admin.changed',
   version: 1,
@@ -177,6 +191,7 @@ export const EVENT_CATALOG = {
   'directory.removed': directoryRemoved,
   'access.refused': accessRefused,
   'space.removed': spaceRemoved,
+  'space.recounted': spaceRecounted,
   'admin.changed': adminChanged,
 } as const satisfies Record<string, EventDefinition>;
 

@@ -33,6 +33,7 @@ const MONTHS_AHEAD = 3;
 const LEDGER_ENTRY_DAYS = 90;
 const DELIVERY_DAYS = 30;
 const DEAD_EVENT_DAYS = 90;
+const RECOUNT_DAYS = 30;
 /** A month is closed this long after its end: what a machine that was away has still in its spool can come in time. */
 const CLOSE_AFTER_MS = 3 * DAY_MS;
 const PRUNE_ROWS = 5_000;
@@ -87,6 +88,11 @@ export function upkeepJobs(repositories: UpkeepRepositories): UpkeepJob[] {
       name: 'dead-events',
       everyMs: DAY_MS / 24,
       run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => dead.prune(DEAD_EVENT_DAYS, PRUNE_ROWS)),
+    },
+    {
+      name: 'recounts',
+      everyMs: DAY_MS / 24,
+      run: (signal) => untilEmpty(signal, PRUNE_ROWS, () => upkeep.pruneRecounts(RECOUNT_DAYS, PRUNE_ROWS)),
     },
     {
       name: 'usage-months',

@@ -99,6 +99,22 @@ const STATE: Statement = {
          FROM quota_ledger WHERE tenant_id = $1 AND ((kind = 'space' AND id = $2) OR (kind = 'tenant' AND id = $1))`,
 };
 
+const BALANCE: Statement = {
+  name: 'quota_balance',
+  text: `SELECT now() AS at, bytes_used AS bytes, files_used AS files,
+           (SELECT count(*) FROM ledger_entry e WHERE e.space_id = l.id AND e.applied_at >= coalesce($2, now())) AS changes
+         FROM quota_ledger l WHERE l.id = $1 AND l.kind = 'space'`,
+};
+
+/** What the ledger says that a space holds. */
+export interface Balance {
+  readonly at: Date;
+  readonly bytes: number;
+  readonly files: number;
+  /** Entries that have been applied since some moment. */
+  readonly changes: number;
+}
+
 /**
  * Exact accounting of spaces and tenants. At every instant and on every node, used + reserved ≤ limit holds for both;
  * the rules are SQL functions of the first migration, each one step with one lock order.
@@ -205,6 +221,13 @@ export class QuotaLedgerRepository {
   /** Kept partials that are past their time: remove the staged file, then `release` the lease. */
   expiredPartials(most = 100): Promise<ExpiredPartial[]> {
     return this.database.rows<ExpiredPartial>(PARTIALS, [most]);
+  }
+
+  /** For a recount; `since` is the `at` of an earlier answer. Throws `space.not-found`. */
+  async balance(spaceId: string, since: Date | null): Promise<Balance> {
+    const [row] = await this.database.rows<Balance>(BALANCE, [spaceId, since]);
+    if (row === undefined) throw new DomainError('space.not-found');
+    return row;
   }
 
   /** Both ledgers that a space counts against. Throws `space.not-found`. */

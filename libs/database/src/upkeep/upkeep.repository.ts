@@ -16,6 +16,12 @@ const PRUNE_LEDGER: Statement = {
            ORDER BY applied_at LIMIT $2)
          RETURNING 1 AS pruned`,
 };
+const PRUNE_RECOUNTS: Statement = {
+  name: 'upkeep_prune_recounts',
+  text: `DELETE FROM recount WHERE id IN (
+           SELECT id FROM recount WHERE created_at < now() - $1 * interval '1 day' ORDER BY created_at LIMIT $2)
+         RETURNING 1 AS pruned`,
+};
 
 /** Housekeeping that belongs to no subject of its own. */
 export class UpkeepRepository {
@@ -51,5 +57,10 @@ export class UpkeepRepository {
    */
   async pruneLedgerEntries(days: number, most: number): Promise<number> {
     return (await this.database.rows(PRUNE_LEDGER, [days, most])).length;
+  }
+
+  /** Forget recounts and what they found. */
+  async pruneRecounts(days: number, most: number): Promise<number> {
+    return (await this.database.rows(PRUNE_RECOUNTS, [days, most])).length;
   }
 }

@@ -95,6 +95,7 @@ export const ERROR_CATALOG = {
   'space.name-taken': { title: 'Another space of this tenant has this name', http: 409, ftp: null, retryable: false },
   'space.not-empty': { title: 'The space still holds files', http: 409, ftp: null, retryable: false },
   'space.in-use': { title: 'Accounts still have the space mounted', http: 409, ftp: null, retryable: false },
+  'recount.not-found': { title: 'There is no such recount', http: 404, ftp: null, retryable: false },
   'mount.not-found': { title: 'There is no such mount', http: 404, ftp: null, retryable: false },
   'mount.path-taken': { title: 'The account has another mount at this path', http: 409, ftp: null, retryable: false },
   'mount.overlap': {
