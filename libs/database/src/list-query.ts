@@ -37,10 +37,12 @@ export class ListQuery {
     keys: readonly SortKey[],
     descending: boolean,
     limit: number,
+    offset = 0,
   ): { readonly statement: Statement; readonly values: readonly unknown[] } {
     const where = this.#conditions.length === 0 ? '' : `WHERE ${this.#conditions.join(' AND ')}`;
     const order = keys.map((key) => `${key.column} ${descending ? 'DESC' : 'ASC'}`).join(', ');
-    const text = `${select} ${where} ORDER BY ${order} LIMIT ${this.#parameter(limit)}`;
+    const skip = offset === 0 ? '' : ` OFFSET ${this.#parameter(offset)}`;
+    const text = `${select} ${where} ORDER BY ${order} LIMIT ${this.#parameter(limit)}${skip}`;
     const name = `list-${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`;
     return { statement: { name, text }, values: this.#values };
   }

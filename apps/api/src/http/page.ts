@@ -20,7 +20,12 @@ export function pageOf<Item extends z.ZodType>(name: string, item: Item) {
   return z
     .object({
       items: z.array(item),
-      nextCursor: z.string().nullable().describe('Cursor of the next page; null on the last one.'),
+      nextCursor: z
+        .string()
+        .nullable()
+        .describe(
+          'Cursor of the next page; null on the last one. A page with a cursor may have fewer items than asked for.',
+        ),
     })
     .meta({ id: name });
 }
@@ -35,6 +40,13 @@ export interface Page<Item> {
   readonly nextCursor: string | null;
 }
 
+/** Rows of a search that may stop before the end of the list. */
+export interface Found<Row> {
+  readonly rows: readonly Row[];
+  /** How far it has come; null: there is nothing behind these rows. */
+  readonly searchedTo: Position | null;
+}
+
 export interface PagePlan<Row> {
   /** Names the list and whatever narrows or orders it; a cursor is valid for the same scope only. */
   readonly scope: unknown;
@@ -42,7 +54,7 @@ export interface PagePlan<Row> {
   readonly isPosition: (position: Position) => boolean;
   readonly positionOf: (row: Row) => Position;
   /** Reads the rows after the position, at most `limit` of them. */
-  readonly read: (after: Position | null, limit: number) => Promise<readonly Row[]>;
+  readonly read: (after: Position | null, limit: number) => Promise<readonly Row[] | Found<Row>>;
 }
 
 /** One page by keyset: no page is slower than the first, and rows that come or go shift nothing. */
@@ -50,11 +62,10 @@ export async function readPage<Row, Item>(plan: PagePlan<Row>, present: (row: Ro
   const { cursor, limit } = plan.query;
   const after = cursor === undefined ? null : decodeCursor(plan.scope, cursor, plan.isPosition);
   // One row more than asked for tells whether there is another page.
-  const rows = await plan.read(after, limit + 1);
+  const read = await plan.read(after, limit + 1);
+  const { rows, searchedTo } = 'rows' in read ? read : { rows: read, searchedTo: null };
   const items = rows.slice(0, limit);
   const last = items.at(-1);
-  return {
-    items: items.map(present),
-    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(plan.scope, plan.positionOf(last)) : null,
-  };
+  const next = rows.length > limit && last !== undefined ? plan.positionOf(last) : searchedTo;
+  return { items: items.map(present), nextCursor: next === null ? null : encodeCursor(plan.scope, next) };
 }

@@ -42,9 +42,21 @@ export class TransfersService {
       name: 'transfers',
       format,
       columns: TRANSFER_COLUMNS,
-      read: (last, limit) => {
-        const after = last === null ? null : [last.startedAt.toISOString(), last.id];
-        return this.transfers.list(tenantId, resolved, sort === '-startedAt', after, limit);
+      read: async (last, limit) => {
+        const rows: TransferRecord[] = [];
+        let after: readonly unknown[] | null = last === null ? null : [last.startedAt.toISOString(), last.id];
+        do {
+          const found = await this.transfers.list(
+            tenantId,
+            resolved,
+            sort === '-startedAt',
+            after,
+            limit - rows.length,
+          );
+          rows.push(...found.rows);
+          after = found.searchedTo;
+        } while (after !== null);
+        return rows;
       },
       present: presentTransfer,
     });
