@@ -4,10 +4,16 @@ import { BufferPool } from '../transfer/buffer-pool.js';
 import { trustedNetworks } from '../proxy/trusted-networks.js';
 import { PassivePool } from './passive-pool.js';
 
-/** How long PASV and EPSV wait for a free slot before 425. */
+/** How long PASV and EPSV wait for a free slot before 425, while others of their address get one now and then. */
 const PASSIVE_WAIT_MS = 10_000;
+/** Clients give a reply to PASV seconds, not minutes; longer than a port rests before somebody else may have it. */
+const PASSIVE_STANDSTILL_MS = 1_500;
 /** Outlasts two lost SYNs of a connection that is under way to a port (sent again after 1 s and after 3 s). */
 const PASSIVE_CLOSED_MS = 5_000;
+/** Outlasts what a connection takes that loses nothing. */
+const PASSIVE_LEAST_CLOSED_MS = 1_000;
+/** Sessions named in the log line about a stranger, at most. */
+const MAX_NAMED_SESSIONS = 8;
 /** 256 KiB per read keeps a download at four fifths of what the loop can do; 1 MiB would cost memory for little. */
 const TRANSFER_BUFFER_BYTES = 256 * 1024;
 const IDLE_TRANSFER_BUFFERS = 64;
@@ -25,9 +31,14 @@ export class DataServices {
       host: listenHost(options),
       ports: passivePorts(options),
       waitMs: PASSIVE_WAIT_MS,
+      standstillMs: PASSIVE_STANDSTILL_MS,
       closedMs: PASSIVE_CLOSED_MS,
+      leastClosedMs: PASSIVE_LEAST_CLOSED_MS,
       isProxy: trustedNetworks(options.proxyTrusted),
-      onStranger: (remoteAddress, port) => log.info('dropped a stranger on a data port', { remoteAddress, port }),
+      onStranger: (remoteAddress, port, waiting) => {
+        const sessionIds = waiting.slice(0, MAX_NAMED_SESSIONS).map(({ id }) => id);
+        log.info('dropped a stranger on a data port', { remoteAddress, port, sessionIds });
+      },
     });
   }
 

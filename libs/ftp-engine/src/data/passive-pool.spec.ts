@@ -13,7 +13,9 @@ function aPool(options: Partial<PassivePoolOptions> = {}): PassivePool {
     host: '127.0.0.1',
     ports: [0, 0],
     waitMs: 5000,
+    standstillMs: 5000,
     closedMs: 20,
+    leastClosedMs: 20,
     ...options,
   });
   open.push(pool);
@@ -48,15 +50,15 @@ describe('PassivePool', () => {
   });
 
   it('drops a stranger, counts it, and still serves the owner', async () => {
-    const seen: string[] = [];
-    const pool = aPool({ onStranger: (address) => seen.push(address) });
-    const reservation = await pool.reserve('127.0.0.1', never);
+    const seen: unknown[] = [];
+    const pool = aPool({ onStranger: (address, _port, waiting) => seen.push([address, waiting]) });
+    const reservation = await pool.reserve('127.0.0.1', never, { id: 'session' });
     const stranger = await dial(reservation.port, '127.0.0.2');
     await once(stranger, 'close');
     const taking = reservation.take(1000, never);
     const owner = await dial(reservation.port);
     expect((await taking).remotePort).toBe(owner.localPort);
-    expect(seen).toEqual(['127.0.0.2']);
+    expect(seen).toEqual([['127.0.0.2', [{ id: 'session' }]]]);
     expect(pool.strangers).toBe(1);
     expect(reservation.strangers).toBe(1);
   });
@@ -84,7 +86,7 @@ describe('PassivePool', () => {
   });
 
   it('never gives the late connection of one session to another', async () => {
-    const pool = aPool({ ports: [0], closedMs: 100 });
+    const pool = aPool({ ports: [0], closedMs: 100, leastClosedMs: 100 });
     const late = await pool.reserve('127.0.0.1', never);
     late.release();
     const next = pool.reserve('127.0.0.1', never);
@@ -98,7 +100,7 @@ describe('PassivePool', () => {
   });
 
   it('keeps a port for whoever asked for it, however long nobody connects and others wait', async () => {
-    const pool = aPool({ ports: [0], waitMs: 40, closedMs: 1 });
+    const pool = aPool({ ports: [0], waitMs: 40, closedMs: 1, leastClosedMs: 1 });
     const patient = await pool.reserve('127.0.0.1', never);
     for (let round = 0; round < 3; round++) {
       await expect(pool.reserve('127.0.0.1', never)).rejects.toMatchObject({ code: 'data.no-connection' });
@@ -108,7 +110,7 @@ describe('PassivePool', () => {
   });
 
   it('keeps a port closed to other sessions only, once its client did not come', async () => {
-    const pool = aPool({ ports: [0], waitMs: 30, closedMs: 60_000 });
+    const pool = aPool({ ports: [0], waitMs: 30, closedMs: 60_000, leastClosedMs: 60_000 });
     const [owner, other] = [{}, {}];
     (await pool.reserve('127.0.0.1', never, owner)).release();
     await expect(pool.reserve('127.0.0.1', never, other)).rejects.toMatchObject({ code: 'data.no-connection' });
@@ -123,6 +125,27 @@ describe('PassivePool', () => {
     await expect(pool.reserve('127.0.0.1', never)).rejects.toMatchObject({ code: 'data.no-connection' });
     busy.release();
     expect(await waiting).toMatchObject({ code: 'data.no-connection' });
+  });
+
+  it('refuses once nobody of the address has got a slot for a while', async () => {
+    const pool = aPool({ ports: [0], waitMs: 3_600_000, standstillMs: 20 });
+    await pool.reserve('127.0.0.1', never);
+    await expect(pool.reserve('127.0.0.1', never)).rejects.toMatchObject({ code: 'data.no-connection' });
+  });
+
+  it('refuses at once where no port can be opened', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const pool = aPool({ ports: [port], waitMs: 3_600_000, standstillMs: 3_600_000 });
+    await expect(pool.reserve('127.0.0.1', never)).rejects.toMatchObject({ code: 'data.no-connection' });
+    other.close();
+  });
+
+  it('gives a port whose client did not come to others sooner where no other is left', async () => {
+    const pool = aPool({ ports: [0], closedMs: 3_600_000, leastClosedMs: 20 });
+    (await pool.reserve('127.0.0.1', never, {})).release();
+    (await pool.reserve('127.0.0.1', never, {})).release();
   });
 
   it('serves those who wait in the order in which they came', async () => {

@@ -10,26 +10,38 @@ export interface PassivePoolOptions {
   readonly host: string;
   /** This worker's part of the passive range. A 0 takes any free port (tests). */
   readonly ports: readonly number[];
-  /** How long PASV waits for a slot before 425. */
+  /** How long PASV waits for a slot before 425, at most. */
   readonly waitMs: number;
+  /** It gives up sooner when nobody of its address got a slot for this long: then nothing moves. */
+  readonly standstillMs: number;
   /**
    * How long a port whose client did not come stays closed to that address before another session may have it: a
    * connection that is still under way must be met as a stranger, never as the next session's.
    */
   readonly closedMs: number;
+  /** The same where no other port is left. */
+  readonly leastClosedMs: number;
   /** Whether connections from an address begin with a PROXY header that says whose they are. */
   readonly isProxy?: (address: string) => boolean;
-  /** A socket that matched no reservation was dropped. */
-  readonly onStranger?: (remoteAddress: string, port: number) => void;
+  /** A socket was dropped: it matched no reservation, or did not prove to be the owner's. With who waits at the port. */
+  readonly onStranger?: (remoteAddress: string, port: number, waiting: readonly PortOwner[]) => void;
+}
+
+/** Whose connection is awaited at a port. */
+export interface PortOwner {
+  /** Of the session. */
+  readonly id?: string;
 }
 
 /** Most sessions of one client address that may wait for a slot at once; more are refused at once. */
 const MAX_WAITING_PER_ADDRESS = 1000;
 /** A port that could not be bound is left alone for this long. */
-const REBIND_AFTER_MS = 60_000;
+const REBIND_AFTER_MS = 10_000;
 
-/** Sockets of one address that one claim looks at for the owner's, at most. */
-const MAX_CANDIDATES = 16;
+/** Sockets of one address that one claim looks at for the owner's, at most; one more takes the place of any of them. */
+const MAX_CANDIDATES = 128;
+/** Once the transfer waits for it, the owner says who it is within this time; who stays silent is somebody else. */
+const SILENT_MS = 5000;
 /** Once somebody who is not the owner has come, the owner is awaited this long: most likely it came without a ticket. */
 const AFTER_FOREIGN_MS = 2000;
 
@@ -48,29 +60,35 @@ export class PassiveReservation {
   readonly port: number;
   readonly clientAddress: string;
   /** Whose claim it is. */
-  readonly owner: object;
+  readonly owner: PortOwner;
   /** Sockets that were dropped at this port meanwhile: from other addresses, or not the owner's. */
   strangers = 0;
   /** Connections from the right address that were not the owner's. */
   #foreign = 0;
   readonly #test: OwnershipTest | null;
-  readonly #candidates = new Set<Socket>();
+  /** Who may be the owner, each with its deadline once there is one. */
+  readonly #candidates = new Map<Socket, NodeJS.Timeout | null>();
+  /** The 150 is out: the owner's ClientHello may be expected. */
+  #expectsHello = false;
   #socket: Socket | null = null;
   #ended: 'connected' | 'released' | null = null;
   readonly #waiting = new Set<() => void>();
   readonly #leave: (reservation: PassiveReservation) => void;
+  readonly #onForeign: (reservation: PassiveReservation) => void;
 
   constructor(
     port: number,
     clientAddress: string,
-    owner: object,
+    owner: PortOwner,
     leave: (reservation: PassiveReservation) => void,
+    onForeign: (reservation: PassiveReservation) => void,
     test: OwnershipTest | null,
   ) {
     this.port = port;
     this.clientAddress = clientAddress;
     this.owner = owner;
     this.#leave = leave;
+    this.#onForeign = onForeign;
     this.#test = test;
   }
 
@@ -111,8 +129,10 @@ export class PassiveReservation {
     if (this.#socket === null && this.#candidates.size === 0) this.#fail();
   }
 
-  /** The client's socket, paused. Throws `data.no-connection` like {@link arrive}. */
+  /** The client's socket, paused; after the 150. Throws `data.no-connection` like {@link arrive}. */
   async take(timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+    this.#expectsHello = true;
+    for (const candidate of this.#candidates.keys()) this.#hurry(candidate);
     const until = performance.now() + timeoutMs;
     while (this.#ended === null) if (!(await this.#change(this.#limit(until), signal))) break;
     signal.throwIfAborted();
@@ -137,16 +157,19 @@ export class PassiveReservation {
     if (this.#test === null) {
       this.#socket = socket;
       this.#end('connected');
-    } else if (this.#candidates.size >= MAX_CANDIDATES) {
-      this.strangers++;
-      socket.destroy();
-    } else void this.#examine(socket, this.#test);
+    } else {
+      // Neither who comes first nor who comes last can keep the owner out for sure.
+      if (this.#candidates.size >= MAX_CANDIDATES) [...this.#candidates.keys()][randomInt(MAX_CANDIDATES)]!.destroy();
+      void this.#examine(socket, this.#test);
+    }
   }
 
   async #examine(socket: Socket, isOwn: OwnershipTest): Promise<void> {
-    this.#candidates.add(socket);
+    this.#candidates.set(socket, null);
+    if (this.#expectsHello) this.#hurry(socket);
     this.#changed();
     const hello = await readClientHello(socket);
+    clearTimeout(this.#candidates.get(socket) ?? undefined);
     if (!this.#candidates.delete(socket)) return;
     if (hello !== null && isOwn(hello)) {
       this.#socket = socket;
@@ -156,7 +179,15 @@ export class PassiveReservation {
     socket.destroy();
     this.strangers++;
     this.#foreign++;
+    this.#onForeign(this);
     this.#changed();
+  }
+
+  #hurry(candidate: Socket): void {
+    this.#candidates.set(
+      candidate,
+      setTimeout(() => candidate.destroy(), SILENT_MS),
+    );
   }
 
   #fail(): never {
@@ -167,7 +198,10 @@ export class PassiveReservation {
   #end(how: 'connected' | 'released'): void {
     if (this.#ended !== null) return;
     this.#ended = how;
-    for (const candidate of this.#candidates) candidate.destroy();
+    for (const [candidate, deadline] of this.#candidates) {
+      clearTimeout(deadline ?? undefined);
+      candidate.destroy();
+    }
     this.#candidates.clear();
     this.#leave(this);
     this.#changed();
@@ -226,7 +260,21 @@ interface Listener {
   /** Who is expected here, by client address. */
   readonly expected: Map<string, PassiveReservation>;
   /** Whose client may still be on its way here, by its address: closed to all other sessions of that address. */
-  readonly closed: Map<string, { readonly owner: object; readonly timer: NodeJS.Timeout }>;
+  readonly closed: Map<string, Closed>;
+}
+
+interface Closed {
+  readonly owner: PortOwner;
+  /** Others may have the port if there is no better one. */
+  yields: boolean;
+  timer: NodeJS.Timeout;
+}
+
+/** Those of one client address who wait for a slot, in the order in which they came. */
+interface Line {
+  readonly waiters: Waiter[];
+  /** When one of the address last got a slot; as `performance.now()`. */
+  movedAtMs: number;
 }
 
 interface Waiter {
@@ -244,7 +292,7 @@ export class PassivePool {
   readonly #listeners: Listener[];
   /** Reservations per client address. */
   readonly #held = new Map<string, Set<PassiveReservation>>();
-  readonly #waiting = new Map<string, Waiter[]>();
+  readonly #waiting = new Map<string, Line>();
   #nextTicket = 0;
   #strangers = 0;
   #closed = false;
@@ -269,16 +317,16 @@ export class PassivePool {
 
   /**
    * Reserve a port for the next connection from `clientAddress` (canonical text). Waits in line while every port is
-   * already reserved for that address; `data.no-connection` after `waitMs`. `owner` is whoever's connection it will be:
+   * already reserved for that address; `data.no-connection` after `waitMs`, and as soon as nothing moves. `owner` is whoever's connection it will be:
    * ports that are closed to others for its sake are open to it. `test` where connections must prove whose they are.
    */
   async reserve(
     clientAddress: string,
     signal: AbortSignal,
-    owner: object = {},
+    owner: PortOwner = {},
     test: OwnershipTest | null = null,
   ): Promise<PassiveReservation> {
-    const deadline = performance.now() + this.#options.waitMs;
+    const sinceMs = performance.now();
     const ticket = this.#nextTicket++;
     let mayPass = !this.#waiting.has(clientAddress);
     while (!this.#closed) {
@@ -291,8 +339,7 @@ export class PassivePool {
         const reservation = await this.#tryReserve(clientAddress, owner, test);
         if (reservation !== null) return reservation;
       }
-      const remainingMs = deadline - performance.now();
-      if (remainingMs <= 0 || !(await this.#wait(clientAddress, ticket, remainingMs, signal))) break;
+      if (!this.#hasPorts() || !(await this.#wait(clientAddress, ticket, sinceMs, signal))) break;
       mayPass = true;
     }
     throw new DomainError('data.no-connection', { detail: 'No passive port is free; try again' });
@@ -301,7 +348,7 @@ export class PassivePool {
   async close(): Promise<void> {
     this.#closed = true;
     for (const held of this.#held.values()) for (const reservation of held) reservation.release();
-    for (const line of this.#waiting.values()) while (line.length > 0) line[0]!.wake();
+    for (const { waiters } of this.#waiting.values()) while (waiters.length > 0) waiters[0]!.wake();
     for (const listener of this.#listeners) {
       await listener.opening;
       // Connections that transfers have taken are theirs to end; the port is free at once.
@@ -314,14 +361,15 @@ export class PassivePool {
   /** RFC 2577 §8: a random port, so that the next one cannot be guessed. */
   async #tryReserve(
     clientAddress: string,
-    owner: object,
+    owner: PortOwner,
     test: OwnershipTest | null,
   ): Promise<PassiveReservation | null> {
     const free = (listener: Listener): boolean => !listener.closed.has(clientAddress);
     const own = (listener: Listener): boolean => listener.closed.get(clientAddress)?.owner === owner;
+    const yielding = (listener: Listener): boolean => listener.closed.get(clientAddress)?.yields === true;
     const claim = (isOpen: (listener: Listener) => boolean): Promise<PassiveReservation | null> =>
       this.#claimAny(clientAddress, isOpen, (listener) => this.#claim(listener, clientAddress, owner, test));
-    return (await claim(free)) ?? (await claim(own));
+    return (await claim(free)) ?? (await claim(own)) ?? (await claim(yielding));
   }
 
   async #claimAny(
@@ -344,9 +392,12 @@ export class PassivePool {
     return null;
   }
 
-  #claim(listener: Listener, clientAddress: string, owner: object, test: OwnershipTest | null): PassiveReservation {
+  #claim(listener: Listener, clientAddress: string, owner: PortOwner, test: OwnershipTest | null): PassiveReservation {
     const leave = (ended: PassiveReservation): void => this.#leave(listener, ended);
-    const reservation = new PassiveReservation(listener.port, clientAddress, owner, leave, test);
+    const onForeign = (): void => this.#options.onStranger?.(clientAddress, listener.port, [owner]);
+    const reservation = new PassiveReservation(listener.port, clientAddress, owner, leave, onForeign, test);
+    const line = this.#waiting.get(clientAddress);
+    if (line !== undefined) line.movedAtMs = performance.now();
     this.#reopen(listener, clientAddress);
     listener.expected.set(clientAddress, reservation);
     let held = this.#held.get(clientAddress);
@@ -365,12 +416,14 @@ export class PassivePool {
       setImmediate(() => this.#wakeNext(clientAddress));
       return;
     }
+    const { leastClosedMs, closedMs } = this.#options;
     const timer = setTimeout(() => {
-      listener.closed.delete(clientAddress);
+      closed.yields = true;
+      closed.timer = setTimeout(() => listener.closed.delete(clientAddress), closedMs - leastClosedMs).unref();
       this.#wakeNext(clientAddress);
-    }, this.#options.closedMs);
-    timer.unref();
-    listener.closed.set(clientAddress, { owner, timer });
+    }, leastClosedMs).unref();
+    const closed: Closed = { owner, yields: false, timer };
+    listener.closed.set(clientAddress, closed);
     // The owner itself may have it again at once.
     setImmediate(() => this.#wakeNext(clientAddress));
   }
@@ -381,27 +434,40 @@ export class PassivePool {
   }
 
   #wakeNext(clientAddress: string): void {
-    this.#waiting.get(clientAddress)?.[0]?.wake();
+    this.#waiting.get(clientAddress)?.waiters[0]?.wake();
   }
 
-  /** Stand in line; false when the line is too long or the time is up. */
-  #wait(clientAddress: string, ticket: number, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
-    let line = this.#waiting.get(clientAddress);
-    if (line === undefined) this.#waiting.set(clientAddress, (line = []));
-    if (line.length >= MAX_WAITING_PER_ADDRESS) return Promise.resolve(false);
-    const waiters = line;
+  /** Whether any port is open, or may be tried. */
+  #hasPorts(): boolean {
+    return this.#listeners.some((listener) => listener.server !== null || !hasFailed(listener));
+  }
+
+  /** Stand in line, as one who came at `sinceMs`; false when the line is too long or the time is up. */
+  #wait(clientAddress: string, ticket: number, sinceMs: number, signal: AbortSignal): Promise<boolean> {
+    const { waitMs, standstillMs } = this.#options;
+    const line: Line = this.#waiting.get(clientAddress) ?? { waiters: [], movedAtMs: 0 };
+    this.#waiting.set(clientAddress, line);
+    const { waiters } = line;
+    if (waiters.length >= MAX_WAITING_PER_ADDRESS) return Promise.resolve(false);
+    const leftMs = (): number =>
+      Math.min(sinceMs + waitMs, Math.max(sinceMs, line.movedAtMs) + standstillMs) - performance.now();
     return new Promise((resolve) => {
       const done = (woken: boolean): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
         const at = waiters.indexOf(waiter);
         if (at !== -1) waiters.splice(at, 1);
-        if (waiters.length === 0 && this.#waiting.get(clientAddress) === waiters) this.#waiting.delete(clientAddress);
+        if (waiters.length === 0 && this.#waiting.get(clientAddress) === line) this.#waiting.delete(clientAddress);
         resolve(woken);
       };
       const waiter: Waiter = { ticket, wake: () => done(true) };
       const onAbort = (): void => done(true);
-      const timer = setTimeout(() => done(false), timeoutMs);
+      const onTime = (): void => {
+        const restMs = leftMs();
+        if (restMs <= 0) done(false);
+        else timer = setTimeout(onTime, restMs);
+      };
+      let timer = setTimeout(onTime, Math.max(0, leftMs()));
       signal.addEventListener('abort', onAbort, { once: true });
       const behind = waiters.findIndex((other) => other.ticket > ticket);
       waiters.splice(behind === -1 ? waiters.length : behind, 0, waiter);
@@ -409,7 +475,7 @@ export class PassivePool {
   }
 
   async #open(listener: Listener): Promise<boolean> {
-    if (listener.failedAtMs !== null && performance.now() - listener.failedAtMs < REBIND_AFTER_MS) return false;
+    if (hasFailed(listener)) return false;
     listener.opening ??= this.#listen(listener).finally(() => (listener.opening = null));
     return listener.opening;
   }
@@ -461,7 +527,14 @@ export class PassivePool {
     socket.on('error', ignore);
     socket.destroy();
     this.#strangers++;
-    for (const expected of listener.expected.values()) expected.strangers++;
-    if (remote !== null) this.#options.onStranger?.(remote, listener.port);
+    const waiting = [...listener.expected.values()];
+    for (const expected of waiting) expected.strangers++;
+    const owners = waiting.map(({ owner }) => owner);
+    if (remote !== null) this.#options.onStranger?.(remote, listener.port, owners);
   }
+}
+
+/** It could not be bound a short while ago. */
+function hasFailed({ failedAtMs }: Listener): boolean {
+  return failedAtMs !== null && performance.now() - failedAtMs < REBIND_AFTER_MS;
 }

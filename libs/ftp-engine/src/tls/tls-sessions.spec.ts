@@ -268,6 +268,20 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a passive port where %s sessions
     expect((await owner.client.reply()).text).toMatch(/^226 .*; 4 bytes/);
   });
 
+  it('finds it among any number of silent connections, before or behind them', async () => {
+    await required();
+    const owner = await secured({ maxVersion: version });
+    for (const ownFirst of [true, false]) {
+      const port = await portFor(owner);
+      const dials = Array.from({ length: 41 }, () => dial(port));
+      const [first, ...silent] = ownFirst ? await Promise.all(dials) : (await Promise.all(dials)).toReversed();
+      await owner.client.expect('STOR a', 150);
+      protect(first!, owner.ticket()).end('mine');
+      expect((await owner.client.reply()).text).toMatch(/^226 .*; 4 bytes/);
+      await Promise.all(silent.map((socket) => dropped(socket)));
+    }
+  });
+
   it('is not for a transfer in clear', async () => {
     await required();
     const owner = await secured({ maxVersion: version });
