@@ -85,8 +85,9 @@ export function acceptTls(
 function verifiedNames(socket: TLSSocket, session: Session): readonly string[] | null {
   const certificate = clientCertificateOf(socket);
   if (certificate !== null && certificate.fault !== null) {
-    const { remoteAddress, engine } = session;
-    engine.ports.log.info('a client certificate does not stand', { remoteAddress, fault: certificate.fault });
+    const { id: sessionId, remoteAddress, engine } = session;
+    const { fault } = certificate;
+    engine.ports.log.info('a client certificate does not stand', { sessionId, remoteAddress, fault });
   }
   return certificate?.names ?? null;
 }
@@ -96,7 +97,7 @@ async function findTenant(session: Session, servername: string): Promise<TenantH
   try {
     return await tenants.find(servername);
   } catch (error) {
-    log.warn('no tenant could be looked up for a TLS server name', { servername, error });
+    log.warn('no tenant could be looked up for a TLS server name', { sessionId: session.id, servername, error });
     return null;
   }
 }
@@ -111,7 +112,11 @@ function contextsOf(
   try {
     return certificates.ofTenant(tenant.certificate);
   } catch (error) {
-    session.engine.ports.log.error('the certificate of a tenant cannot be used', { tenant: tenant.slug, error });
+    session.engine.ports.log.error('the certificate of a tenant cannot be used', {
+      sessionId: session.id,
+      tenant: tenant.slug,
+      error,
+    });
     return null;
   }
 }

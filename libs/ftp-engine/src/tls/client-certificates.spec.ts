@@ -77,6 +77,23 @@ describe('client certificates', () => {
     expect(await namesAtLogin(await testCertificate('bob@acme'))).toBeNull();
   });
 
+  it('count as none once their authority has revoked them, from the next session on', async () => {
+    const alices = await authority.issue({ commonName: 'alice@acme' });
+    await start({ clientAuthorities: { ca: authority.cert, crl: [authority.revocationList(alices)] } });
+    const before = await secured(bobs);
+    await before.expect('USER bob', 232);
+    fixture.engine.setClientAuthorities({ ca: authority.cert, crl: [authority.revocationList(alices, bobs)] });
+    expect(await namesAtLogin(bobs)).toBeNull();
+    await (await secured(bobs)).expect('USER bob', 331);
+    await before.expect('PWD', 257);
+  });
+
+  it('count as none where a list of another authority is all there is', async () => {
+    const other = await testAuthority('Other');
+    await start({ clientAuthorities: { ca: `${authority.cert}\n${other.cert}`, crl: [other.revocationList()] } });
+    expect(await namesAtLogin(bobs)).toBeNull();
+  });
+
   it('are worth nothing from somebody who only has the name of the authority', async () => {
     await start();
     const forger = await testAuthority();
