@@ -115,7 +115,9 @@ describe('quota', () => {
       await play('> REST -1\n< 501\n> REST +1\n< 501\n> REST 1e3\n< 501\n> REST 0x10\n< 501\n> REST  1\n< 501'),
     ).toEqual([]);
     expect(
-      await play('> REST 9223372036854775808\n< 501\n> REST 18446744073709551617\n< 501\n> REST 0\n< 350'),
+      await play(
+        '> REST 9223372036854775808\n< 501\n> REST 18446744073709551617\n< 501\n> REST 9223372036854775807\n< 350\n> REST 0\n< 350',
+      ),
     ).toEqual([]);
   });
 });

@@ -342,6 +342,30 @@ describe('uploads', () => {
     expect(fixture.ports.journal.of('upload.failed')[1]!.facts.reason).toBe('CONTROL_LOST');
   });
 
+  it('end soon after the control connection is closed behind more commands than are read ahead', async () => {
+    await fixture.stop();
+    fixture = await startEngine({ limits: { queuedCommands: 4 }, timeouts: { close: 100 } });
+    client = await fixture.login();
+    const data = await client.passive();
+    await client.expect('STOR a', 150);
+    client.socket.write('NOOP\r\n'.repeat(9));
+    data.write('part');
+    await fixture.ports.journal.until((journal) => journal.of('upload.began').length === 1);
+    client.socket.end();
+    // The data connection stays as it is.
+    await fixture.ports.journal.until((journal) => journal.facts('session.closed').length === 1);
+    expect(fixture.ports.journal.of('upload.failed')[0]!.facts.reason).toBe('CONTROL_LOST');
+    data.destroy();
+  });
+
+  it('that are begun after the client has closed its side do not wait for a data connection that never comes', async () => {
+    await fixture.stop();
+    fixture = await startEngine({ timeouts: { close: 100 } });
+    client = await fixture.login();
+    client.socket.end('PASV\r\nLIST\r\n'.repeat(50));
+    await fixture.ports.journal.until((journal) => journal.facts('session.closed').length === 1);
+  });
+
   it('are incomplete when ALLO announced another size', async () => {
     await client.expect('ALLO 10', 200);
     expect((await put('a', '12345')).code).toBe(426);

@@ -26,6 +26,7 @@ const TOO_MANY_BEFORE_LOGIN = reply(421, 'Too many commands before login.', 'clo
 const LOGIN_TIMEOUT = reply(421, 'Login timed out.', 'close');
 const IDLE_TIMEOUT = reply(421, 'Control connection timed out.', 'close');
 const DATA_TIMEOUT = reply(421, 'Data connection timed out.', 'close');
+const CLIENT_GONE = reply(421, 'Control connection closed.', 'close');
 const INJECTION = reply(503, 'Nothing may follow AUTH before the TLS handshake.', 'close');
 
 /** RFC 959 §5.4 has 553 for verbs that make names. */
@@ -121,7 +122,12 @@ export class ControlChannel implements ControlLink {
 
   get alive(): boolean {
     if (this.#closed || this.#finished || this.#ending !== null) return false;
-    return this.#quitting || (!this.#inputEnded && !this.#endedUnread());
+    return !this.#hasLeft();
+  }
+
+  /** The client has closed its side and has not asked for QUIT: RFC 959 §2.3 takes that for ABOR and QUIT. */
+  #hasLeft(): boolean {
+    return !this.#quitting && (this.#inputEnded || this.#endedUnread());
   }
 
   /** While reading rests, nobody is told of the connection's end. */
@@ -190,6 +196,12 @@ export class ControlChannel implements ControlLink {
       const limit = this.#running === null ? timeouts.close : STOP_DEADLINE;
       if (nowMs - this.#endedAtMs >= limit) this.#destroy();
       return;
+    }
+    // Whoever closed behind more commands than are read ahead is not seen by reading, nor are transfers begun after that.
+    if (this.transferring && this.#hasLeft()) {
+      this.session.endReason ??= 'connection-closed';
+      this.#abort('control-lost');
+      return this.#end(CLIENT_GONE);
     }
     if (this.#blockedAtMs !== 0 && nowMs - this.#blockedAtMs >= timeouts.unread) {
       this.session.endReason ??= 'replies-unread';
