@@ -363,7 +363,9 @@ describe('uploads', () => {
     fixture = await startEngine({ timeouts: { close: 100 } });
     client = await fixture.login();
     client.socket.end('PASV\r\nLIST\r\n'.repeat(50));
-    await fixture.ports.journal.until((journal) => journal.facts('session.closed').length === 1);
+    const { journal } = fixture.ports;
+    await journal.until(() => journal.facts('session.closed').length === 1);
+    expect(journal.facts('session.closed')[0]!.reason).toBe('connection-closed');
   });
 
   it('are incomplete when ALLO announced another size', async () => {
