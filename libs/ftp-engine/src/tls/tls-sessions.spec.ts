@@ -115,6 +115,28 @@ describe('explicit TLS', () => {
     expect(await client.closed()).toBe('');
   });
 
+  it('speaks FTP alone to clients that name protocols (ALPN), and FTP to all others', async () => {
+    fixture = await startEngine({ tls: ['implicit'] });
+    const selected = (ALPNProtocols: string[]): Promise<unknown> =>
+      new Promise((resolve) => {
+        const socket = tlsConnect({
+          port: fixture.port(),
+          host: '127.0.0.1',
+          rejectUnauthorized: false,
+          ALPNProtocols,
+        });
+        socket
+          .once('secureConnect', () => resolve(socket.alpnProtocol))
+          .on('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
+        sockets.push(socket);
+      });
+    const sockets: TLSSocket[] = [];
+    expect(await selected(['x-filezilla-ftp', 'ftp'])).toBe('ftp');
+    expect(await selected([])).toBe(false);
+    expect(await selected(['h2', 'http/1.1'])).toMatch(/NO_APPLICATION_PROTOCOL/);
+    for (const socket of sockets) socket.destroy();
+  });
+
   it('refuses USER in clear where TLS is required, and keeps the connection', async () => {
     fixture = await startEngine({ tls: ['required'] });
     const client = await greeted();
