@@ -35,6 +35,14 @@ export function anEvent<T extends EventType>(
   };
 }
 
+/** Names that are not UTF-8 hold halves of surrogate pairs; PostgreSQL's JSON takes neither those nor NUL. */
+export function printable(text: string): string {
+  return UNPRINTABLE.test(text) ? text.replaceAll(new RegExp(UNPRINTABLE, 'gu'), '\ufffd') : text;
+}
+
+// oxlint-disable-next-line no-control-regex -- NUL is what is asked for
+const UNPRINTABLE = /[\0\p{Cs}]/u;
+
 /** The part of every event's data that tells the session. */
 export function sessionData(session: SessionFacts) {
   const { remoteAddress, protocol, clientName } = session;
@@ -63,7 +71,7 @@ export function transferEvent(
     spaceId: about.spaceId,
     direction: facts.direction,
     verb: facts.verb,
-    path: facts.path,
+    path: printable(facts.path),
     bytes: facts.bytes,
     fileBytes: facts.fileBytes,
     sha256: facts.sha256,

@@ -94,6 +94,23 @@ describe('SpoolJournal', () => {
     expect(made[3]).toMatchObject({ tenantId: null, data: { code: 'auth.failed', reason: 'Login incorrect' } });
   });
 
+  it('makes no event that the database cannot take of a name that is not UTF-8', async () => {
+    const latin = parsePath('/caf\udce9');
+    journal.record(session, grant, { type: 'directory.created', path: latin });
+    journal.record(session, grant, { type: 'file.changed', path: latin, change: 'mode' });
+    journal.record(session, grant, { type: 'file.renamed', from: latin, to: latin, deltas: [] });
+    await journal.transferEnded(session, grant, { ...facts('completed'), path: latin });
+    const removal = { mount: mount as GrantMount, backendPath: latin, path: latin, renamedFrom: null, id: newId() };
+    await journal.beginRemoval(session, grant, removal).done(40);
+    const place = { mount: mount as GrantMount, backendPath: latin, path: latin };
+    const move = journal.beginMove(session, grant, { id: newId(), from: place, to: place });
+    await move.done({ bytes: 1, files: 1, replacedBytes: null });
+    const made = await events();
+    expect(made).toHaveLength(6);
+    for (const event of made) expect(JSON.stringify(event)).not.toMatch(/\\ud|\p{Cs}/u);
+    expect(made[0]!.data).toMatchObject({ path: '/caf\ufffd' });
+  });
+
   it('hands the deltas of a rename to the ledger', async () => {
     const deltas = [
       { spaceId: newId(), bytes: -9, files: -1 },

@@ -18,6 +18,7 @@ import {
   ledgerEntry,
   moveDeltas,
   moveEntries,
+  printable,
   sessionData,
   transferEvent,
   type EventSource,
@@ -96,7 +97,7 @@ export class SpoolJournal implements Journal {
         {
           ...sessionData(session),
           account: grant.username,
-          path: removal.path,
+          path: printable(removal.path),
           bytes,
           delta: { spaceId, bytes: 0 - bytes, files: -1 },
         },
@@ -135,7 +136,13 @@ export class SpoolJournal implements Journal {
       anEvent(
         this.source,
         'file.renamed',
-        { ...sessionData(session), account: grant.username, from: move.from.path, to: move.to.path, deltas },
+        {
+          ...sessionData(session),
+          account: grant.username,
+          from: printable(move.from.path),
+          to: printable(move.to.path),
+          deltas,
+        },
         { session, grant, atMs: this.nowMs(), id: eventId },
       );
     const event = build([]);
@@ -213,14 +220,19 @@ export class SpoolJournal implements Journal {
       case 'data.failed':
         return anEvent(this.source, fact.type, { ...who, account, reason: fact.reason, hint: fact.hint }, whom);
       case 'file.renamed': {
-        const { from, to, deltas } = fact;
-        return anEvent(this.source, fact.type, { ...who, account: named, from, to, deltas: [...deltas] }, whom);
+        const [from, to] = [printable(fact.from), printable(fact.to)];
+        return anEvent(this.source, fact.type, { ...who, account: named, from, to, deltas: [...fact.deltas] }, whom);
       }
       case 'directory.created':
       case 'directory.removed':
-        return anEvent(this.source, fact.type, { ...who, account: named, path: fact.path }, whom);
+        return anEvent(this.source, fact.type, { ...who, account: named, path: printable(fact.path) }, whom);
       case 'file.changed':
-        return anEvent(this.source, fact.type, { ...who, account: named, path: fact.path, change: fact.change }, whom);
+        return anEvent(
+          this.source,
+          fact.type,
+          { ...who, account: named, path: printable(fact.path), change: fact.change },
+          whom,
+        );
       case 'access.refused':
         break;
     }
@@ -274,11 +286,6 @@ class SpooledUpload implements UploadRecord {
     const ledger = delta === null ? [] : [ledgerEntry(event, delta, this.transferId)];
     await this.spool.append({ k: 'end', id: this.transferId, event, ledger });
   }
-}
-
-/** Text from a client: PostgreSQL's JSON takes neither NUL nor half a surrogate pair. */
-function printable(text: string): string {
-  return text.replaceAll('\0', '\ufffd').replaceAll(/\p{Cs}/gu, '\ufffd');
 }
 
 function placeOf(mount: GrantMount, path: VirtualPath): SpoolPlace {
