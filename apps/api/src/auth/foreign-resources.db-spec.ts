@@ -98,6 +98,87 @@ describe('a tenant’s key, in its own tenant', () => {
   });
 });
 
+describe('a tenant’s key, in queries', () => {
+  /** Lists that can be narrowed to an account, a space or something that belongs to one. */
+  const NARROWED: readonly (readonly [string, string, string])[] = [
+    ['events', 'account', 'accounts'],
+    ['events/export', 'account', 'accounts'],
+    ['transfers', 'account', 'accounts'],
+    ['transfers/export', 'account', 'accounts'],
+    ['sessions', 'account', 'accounts'],
+    ['usage', 'account', 'accounts'],
+    ['usage', 'space', 'spaces'],
+    ['audit', 'resourceId', 'spaces'],
+    ['audit', 'resourceId', 'accounts'],
+  ];
+
+  it.each(NARROWED)('gets from %s by the %s of another tenant what it gets by nobody’s', async (list, query, kind) => {
+    const by = async (value: string) => {
+      const { status, body } = await api.call('GET', `/v1/tenants/acme/${list}?${query}=${value}`, {
+        key: acme.viewer,
+      });
+      return { status, text: JSON.stringify(body).replaceAll(value, 'VALUE') };
+    };
+    const theirs = await by(foreign[kind]!);
+    expect(theirs).toEqual(await by(newId()));
+    expect(theirs.text).not.toContain('theirs');
+  });
+
+  it.each(['events', 'transfers', 'sessions', 'usage'])(
+    'gets from %s by the name of another tenant’s account what it gets by nobody’s',
+    async (list) => {
+      const [theirs, nobodys] = await Promise.all(
+        ['theirs', 'nobody'].map((account) =>
+          api.call('GET', `/v1/tenants/acme/${list}?account=${account}`, { key: acme.viewer }),
+        ),
+      );
+      expect([theirs!.status, theirs!.body]).toEqual([nobodys!.status, nobodys!.body]);
+    },
+  );
+
+  it('ends no sessions of another tenant’s account, and cannot tell it from nobody', async () => {
+    for (const [theirs, nobodys] of [
+      [foreign['accounts']!, newId()],
+      ['theirs', 'nobody'],
+    ] as const) {
+      const [one, other] = await Promise.all(
+        [theirs, nobodys].map((account) =>
+          api.call('DELETE', `/v1/tenants/acme/sessions?account=${account}`, { key: acme.admin }),
+        ),
+      );
+      expect([one!.status, one!.body]).toEqual([other!.status, other!.body]);
+    }
+  });
+
+  it('cannot go on where a page of another tenant ended', async () => {
+    let tried = 0;
+    await make('other', 'accounts', { username: 'second' });
+    await make('other', 'spaces', { name: 'second' });
+    await make('other', 'policies', { name: 'second' });
+    for (const list of ['accounts', 'spaces', 'policies', 'api-keys', 'audit', 'recounts', 'webhooks', 'domains']) {
+      const { body: page } = await api.call('GET', `/v1/tenants/other/${list}?limit=1`);
+      if (page.nextCursor === null) continue;
+      const answer = await api.call('GET', `/v1/tenants/acme/${list}?limit=1&cursor=${page.nextCursor}`, {
+        key: acme.admin,
+      });
+      expect([list, answer.body.code]).toEqual([list, 'cursor.invalid']);
+      tried++;
+    }
+    expect(tried).toBeGreaterThan(3);
+  });
+
+  it('gets no answer that was kept for another caller under the same Idempotency-Key', async () => {
+    const request = { body: { name: 'same' }, headers: { 'idempotency-key': 'one-and-the-same' } };
+    const { body: key } = await api.call('POST', '/v1/tenants/other/api-keys', {
+      body: { name: 'x', role: 'tenant-admin' },
+    });
+    const theirs = await api.call('POST', '/v1/tenants/other/spaces', { ...request, key: key.key });
+    const own = await api.call('POST', '/v1/tenants/acme/spaces', { ...request, key: acme.admin });
+    expect([theirs.status, own.status, own.headers.get('idempotency-replayed')]).toEqual([201, 201, null]);
+    expect(own.body.id).not.toBe(theirs.body.id);
+  });
+});
+
 describe('a tenant’s key, elsewhere', () => {
   /** Every operation of the API description, with this in place of the tenant and ids of the other tenant's things. */
   async function* operations(tenant: string): AsyncGenerator<{ method: string; route: string; path: string }> {
