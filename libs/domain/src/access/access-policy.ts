@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors/error-catalog.js';
 import type { VirtualPath } from '../paths/virtual-path.js';
-import { ALL_PERMISSIONS, type Permission, type PermissionMask, permits } from './permission.js';
+import { ALL_PERMISSIONS, type Permission, type PermissionMask } from './permission.js';
 import type { Caps, ProtocolRules } from './policy-rules.js';
 
 /** An upload's rules with every default filled in. */
@@ -77,8 +77,3 @@ export const OPEN_POLICY: AccessPolicy = {
   caps: {},
   uploads: { mode: 'staged', receipts: true, partialTtlHours: 24 },
 };
-
-/** Whether the policy gives a permission at a path. */
-export function policyPermits(policy: AccessPolicy, permission: Permission, path: VirtualPath): boolean {
-  return permits(policy.permissionsAt(path), permission);
-}

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { parsePath } from '../paths/virtual-path.js';
-import { OPEN_POLICY, policyPermits } from './access-policy.js';
+import { OPEN_POLICY } from './access-policy.js';
 import { NO_CREDENTIAL_LIMITS, restrictToCredential } from './credential-limits.js';
 import { mergePolicies, type PolicyLevel, type PolicySource } from './merge-policies.js';
-import { ALL_PERMISSIONS, permissionsOf } from './permission.js';
+import { ALL_PERMISSIONS, permissionsOf, permits } from './permission.js';
 import type { PolicyRules } from './policy-rules.js';
 
 const level = (source: PolicySource, rules: PolicyRules): PolicyLevel => ({
@@ -39,8 +39,8 @@ describe('merged policies', () => {
       }),
     ]);
     const path = parsePath('/pub/x');
-    expect(policyPermits(policy, 'chmod', path)).toBe(false);
-    expect(policyPermits(policy, 'delete', path)).toBe(false);
+    expect(permits(policy.permissionsAt(path), 'chmod')).toBe(false);
+    expect(permits(policy.permissionsAt(path), 'delete')).toBe(false);
     expect(policy.ruleFor('delete', path)).toEqual({
       source: 'tenant',
       policyId: 'tenant-policy',
