@@ -41,6 +41,9 @@ BEGIN
     GRANT SELECT ON transfer_log, event, usage_hourly, usage_daily, usage_closing, usage_late, usage_peak TO quayside_api;
     GRANT SELECT, INSERT ON audit_entry TO quayside_api;
     GRANT SELECT, INSERT, UPDATE, DELETE ON login_score TO quayside_api;
+    -- To explain what a login or a transfer would meet.
+    GRANT SELECT ON login_known_good, login_rate TO quayside_api;
+    GRANT EXECUTE ON FUNCTION traffic_used(uuid, uuid, uuid[]) TO quayside_api;
     GRANT USAGE ON SEQUENCE audit_entry_seq_seq TO quayside_api;
     GRANT SELECT, DELETE ON dead_event TO quayside_api;
     GRANT SELECT, INSERT ON recount, recount_space TO quayside_api;

@@ -25,6 +25,7 @@ async function main(): Promise<void> {
       bootstrapAdminKey: config.bootstrapAdminKey,
       bcryptCost: config.bcryptCost,
       deadAfterMs: config.deadAfterMs,
+      loginAllow: config.ftp.loginAllow,
       webhooksAllowPrivate: config.webhooks.allowPrivate,
       traces,
       onWarning: (message, cause) => log.warn(message, { cause }),

@@ -7,6 +7,8 @@ export interface ApiSettings {
   /** Becomes a platform-admin key at start. */
   readonly bootstrapAdminKey: string | undefined;
   readonly bcryptCost: number;
+  /** Addresses that the workers neither delay nor ban (FTP_LOGIN_ALLOW); none when absent. */
+  readonly loginAllow?: readonly string[];
   /** Silence after which a worker is dead, and its sessions count no more; a minute when absent. */
   readonly deadAfterMs?: number;
   /** Whether webhooks may use http; the event consumer checks where they go. */

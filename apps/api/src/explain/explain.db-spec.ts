@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { FtpSessionsRepository } from '@quayside/database';
 import { type ApiFixture, aTenant, START_TIMEOUT_MS, startApi, type TenantFixture } from '../testing/api-fixture.js';
 
 let api: ApiFixture;
@@ -38,7 +39,13 @@ afterAll(() => api.stop());
 
 const WEDNESDAY_NOON = '2026-07-01T12:00:00+02:00';
 
-async function explain(body: object): Promise<unknown> {
+interface Explained {
+  readonly allowed: boolean;
+  readonly code: string | null;
+  readonly rule: { readonly rule: string } | null;
+}
+
+async function explain(body: object): Promise<Explained> {
   const visit = { address: '192.0.2.7', protocol: 'ftps', at: WEDNESDAY_NOON };
   const answer = await api.call('POST', `${ACCOUNT}/explain`, { key: acme.viewer, body: { ...visit, ...body } });
   expect(answer.status).toBe(200);
@@ -178,6 +185,61 @@ describe('explain', () => {
       expect(await explain(request)).toMatchObject({ allowed: true });
       await edit(null);
     }
+  });
+
+  it('knows what a minute of logins and a month of traffic have left', async () => {
+    const edit = (caps: object | null) =>
+      api.call('PATCH', `/v1/tenants/acme/policies/${accountPolicy}`, { body: { rules: { caps } } });
+    const { body: account } = await api.call('GET', ACCOUNT);
+    const { body: tenant } = await api.call('GET', '/v1/tenants/acme');
+    await edit({ loginsPerMinute: 2 });
+    const sessions = new FtpSessionsRepository(api.testDatabase.open('quayside_worker', 1));
+    expect(await sessions.takeLogin(account.id, 2)).toBe(true);
+    expect(await explain({ operation: 'login' })).toMatchObject({ allowed: true });
+    expect(await sessions.takeLogin(account.id, 2)).toBe(true);
+    const spent = { code: 'session.limit', rule: { rule: 'cap loginsPerMinute 2' }, reply: { code: 421 } };
+    expect(await explain({ operation: 'login' })).toMatchObject(spent);
+    // Asking takes nothing, and a minute gives all of it back.
+    await api.database.pool.query(`UPDATE login_rate SET at = at - interval '1 minute' WHERE account_id = $1`, [
+      account.id,
+    ]);
+    expect(await explain({ operation: 'login' })).toMatchObject({ allowed: true });
+    await api.database.pool.query(
+      `INSERT INTO usage_hourly (tenant_id, account_id, hour, bytes_up, bytes_down) VALUES ($1, $2, date_trunc('hour', now()), 60, 40)`,
+      [tenant.id, account.id],
+    );
+    for (const [caps, operation, cap] of [
+      [{ monthlyUpload: 60 }, 'upload', 'monthlyUpload 60'],
+      [{ monthlyUpload: 61 }, 'upload', null],
+      [{ monthlyUpload: 60 }, 'download', null],
+      [{ monthlyDownload: 40 }, 'download', 'monthlyDownload 40'],
+      [{ monthlyUpload: 61, monthlyTotal: 100 }, 'overwrite', 'monthlyTotal 100'],
+      [{ monthlyTotal: 101 }, 'append', null],
+    ] as const) {
+      await edit({ ...caps, loginsPerMinute: null });
+      const answer = await explain({ operation, path: '/x' });
+      const expected = cap === null ? [null, null] : ['quota.traffic', `cap ${cap}`];
+      expect([caps, answer.code, answer.rule?.rule ?? null]).toEqual([caps, ...expected]);
+      await edit(null);
+    }
+  });
+
+  it('knows that a source which an account has used well has more room than the ban of its source', async () => {
+    const address = '203.0.113.77';
+    const ban = `INSERT INTO login_score (key, kind, login, source, score, at, bans, banned_at, banned_until, expires_at)
+      VALUES ($1, 'source', '', $1, $2, now(), 1, now(), now() + interval '1 hour', now() + interval '1 day')
+      ON CONFLICT (key) DO UPDATE SET score = excluded.score`;
+    const at = new Date().toISOString();
+    await api.database.pool.query(ban, [address, 20]);
+    expect(await explain({ operation: 'mkdir', path: '/n', address, at })).toMatchObject({ code: 'auth.throttled' });
+    await api.database.pool.query(`INSERT INTO login_known_good (login, source, at) VALUES ('web@acme', $1, now())`, [
+      address,
+    ]);
+    expect(await explain({ operation: 'mkdir', path: '/n', address, at })).not.toMatchObject({
+      code: 'auth.throttled',
+    });
+    await api.database.pool.query(ban, [address, 1_000_000]);
+    expect(await explain({ operation: 'mkdir', path: '/n', address, at })).toMatchObject({ code: 'auth.throttled' });
   });
 
   it('knows a full space and a full tenant', async () => {

@@ -1,5 +1,11 @@
 import { Module } from '@nestjs/common';
-import { CountedLimitsRepository, Database, LoginRepository, QuotaLedgerRepository } from '@quayside/database';
+import {
+  CountedLimitsRepository,
+  Database,
+  LoginRepository,
+  QuotaLedgerRepository,
+  TrafficRepository,
+} from '@quayside/database';
 import { ExplainController } from './explain.controller.js';
 import { ExplainService } from './explain.service.js';
 import { StandingLimits } from './standing-limits.js';
@@ -10,7 +16,7 @@ const LOGINS = {
   inject: [Database],
 };
 
-const COUNTED = [CountedLimitsRepository, QuotaLedgerRepository].map((Repository) => ({
+const COUNTED = [CountedLimitsRepository, QuotaLedgerRepository, TrafficRepository].map((Repository) => ({
   provide: Repository,
   useFactory: (database: Database) => new Repository(database),
   inject: [Database],

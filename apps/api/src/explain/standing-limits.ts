@@ -5,26 +5,32 @@ import {
   LoginThrottleRepository,
   QuotaLedgerRepository,
   type QuotaState,
+  TrafficRepository,
 } from '@quayside/database';
 import {
   type AccessPolicy,
+  admitAttempt,
   type Caps,
+  compileAddressRules,
   type DecidingRule,
   DomainError,
   type ErrorCode,
   loginNameOf,
   type Operation,
+  parseAddress,
   sourceOf,
   toReply,
+  trafficLeft,
+  type TrafficUsed,
 } from '@quayside/domain';
 import { API_SETTINGS, type ApiSettings } from '../settings.js';
 import type { Explanation } from './explain.schema.js';
 
 const DEAD_AFTER_MS = 60_000;
-/** Bans of one source that are looked at. */
-const MOST_BANS = 100;
+/** No worker: what every one of them moves counts. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** What beside the rules stands in the way, as it is now: bans, sessions, quota and caps of 0. Counts nothing itself. */
+/** What beside the rules stands in the way, as it is now: bans, sessions, logins, traffic and quota. Counts nothing itself. */
 @Injectable()
 export class StandingLimits {
   constructor(
@@ -32,17 +38,18 @@ export class StandingLimits {
     private readonly throttle: LoginThrottleRepository,
     private readonly counted: CountedLimitsRepository,
     private readonly ledger: QuotaLedgerRepository,
+    private readonly traffic: TrafficRepository,
   ) {}
 
   /** Before the password is looked at. */
   async refusesAddress({ account, tenant }: LoginRecord, address: string, atMs: number): Promise<Explanation | null> {
     const source = sourceOf(address);
     const login = loginNameOf(account.username, tenant.slug).toLowerCase();
-    const bans = await this.throttle.list({ most: MOST_BANS, after: null, source, login: null });
-    const ban = bans.find((each) => each.bannedUntil.getTime() > atMs && (each.login === '' || each.login === login));
-    if (ban !== undefined) {
-      const whom = ban.login === '' ? ban.source : `${ban.login} from ${ban.source}`;
-      const rule = `${whom} is banned until ${ban.bannedUntil.toISOString()}`;
+    const standing = await this.throttle.standing(login, source);
+    const verdict = admitAttempt({ ...standing, allowListed: this.#isAllowListed(address) }, atMs);
+    if (!verdict.admitted) {
+      const whom = verdict.by === 'source' ? source : `${login} from ${source}`;
+      const rule = `${whom} is banned until ${new Date(verdict.untilMs).toISOString()}`;
       return refusal('auth.throttled', { source: 'ban', policyId: null, rule });
     }
     if (!account.decoy) return null;
@@ -60,7 +67,8 @@ export class StandingLimits {
     const now = await this.counted.sessions(ids, address, staleMs);
     const full = (cap: number | undefined, count: number): boolean => cap !== undefined && count >= cap;
     let cap: keyof Caps | null = null;
-    if (loginsPerMinute === 0) cap = 'loginsPerMinute';
+    const mayLogIn = loginsPerMinute === undefined || (await this.counted.mayLogIn(ids.accountId, loginsPerMinute));
+    if (!mayLogIn) cap = 'loginsPerMinute';
     else if (full(tenantSessions, now.tenant)) cap = 'tenantSessions';
     else if (full(sessions, now.account)) cap = 'sessions';
     else if (full(sessionsPerAddress, now.address)) cap = 'sessionsPerAddress';
@@ -77,7 +85,7 @@ export class StandingLimits {
     const writes = operation === 'upload' || operation === 'append' || operation === 'overwrite';
     if (!writes && operation !== 'download') return null;
     if (writes && policy.caps.fileSize === 0) return refusal('quota.file-too-large', policy.capRule('fileSize'));
-    const spent = closedTraffic(policy, writes ? 'monthlyUpload' : 'monthlyDownload');
+    const spent = await this.#spentTraffic(record, policy, writes ? 'upload' : 'download');
     if (spent !== null) return refusal('quota.traffic', policy.capRule(spent));
     // A file may be replaced by a smaller one however full the space is.
     if (operation !== 'upload' && operation !== 'append') return null;
@@ -95,12 +103,27 @@ export class StandingLimits {
     }
     return null;
   }
-}
 
-/** The traffic cap that permits none. What a month has used up is the workers' to say. */
-function closedTraffic({ caps }: AccessPolicy, own: 'monthlyUpload' | 'monthlyDownload'): keyof Caps | null {
-  if (caps[own] === 0) return own;
-  return caps.monthlyTotal === 0 ? 'monthlyTotal' : null;
+  /** The traffic cap of which the month has left nothing. */
+  async #spentTraffic(
+    { account }: LoginRecord,
+    { caps }: AccessPolicy,
+    direction: 'upload' | 'download',
+  ): Promise<keyof Caps | null> {
+    const own = direction === 'upload' ? 'monthlyUpload' : 'monthlyDownload';
+    if (caps[own] === undefined && caps.monthlyTotal === undefined) return null;
+    const used: TrafficUsed = await this.traffic.used(account.id, NOBODY, []);
+    const isSpent = (cap: 'monthlyUpload' | 'monthlyDownload' | 'monthlyTotal'): boolean =>
+      caps[cap] !== undefined && trafficLeft({ [cap]: caps[cap] }, used, direction) === 0;
+    if (isSpent(own)) return own;
+    return isSpent('monthlyTotal') ? 'monthlyTotal' : null;
+  }
+
+  #isAllowListed(address: string): boolean {
+    const { loginAllow = [] } = this.settings;
+    if (loginAllow.length === 0) return false;
+    return compileAddressRules({ allow: loginAllow }).refusal(parseAddress(address)) === null;
+  }
 }
 
 /** Which limit leaves no room; null where there is some. */

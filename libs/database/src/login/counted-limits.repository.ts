@@ -8,15 +8,11 @@ export interface CountedSessions {
   readonly address: number;
 }
 
-// The counts of `session_open`, without taking a place.
 const COUNT: Statement = {
   name: 'counted_sessions',
-  text: `
-    SELECT count(*) FILTER (WHERE account_id = $2::uuid) AS account, count(*) AS tenant,
-      count(*) FILTER (WHERE remote_address = $3::text) AS address
-    FROM ftp_session
-    WHERE tenant_id = $1::uuid AND seen_at > now() - $4::float8 * interval '1 millisecond'`,
+  text: 'SELECT tenant, account, address FROM session_counts($1, $2, $3, $4)',
 };
+const LOGINS_LEFT: Statement = { name: 'counted_logins', text: 'SELECT login_left($1, $2) AS "left"' };
 
 /** Reads what a login would be counted against, for whoever explains it. */
 export class CountedLimitsRepository {
@@ -30,5 +26,11 @@ export class CountedLimitsRepository {
     const values = [account.tenantId, account.accountId, address, staleMs];
     const [row] = await this.database.rows<CountedSessions>(COUNT, values);
     return row!;
+  }
+
+  /** Whether an account that may log in so often a minute may do so now; takes none. */
+  async mayLogIn(accountId: string, perMinute: number): Promise<boolean> {
+    const [row] = await this.database.rows<{ left: number }>(LOGINS_LEFT, [accountId, perMinute]);
+    return row!.left >= 1;
   }
 }

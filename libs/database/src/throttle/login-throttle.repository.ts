@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { forgettableAt, NO_SCORE, type ThrottleScore } from '@quayside/domain';
+import { forgettableAt, NO_SCORE, type ThrottleScore, type ThrottleState } from '@quayside/domain';
 import { Database, type Queryable, type Statement } from '../database.js';
 import { inSqlTransaction } from '../transaction.js';
 
@@ -55,6 +55,7 @@ const LOCK: Statement = {
   name: 'login_score_lock',
   text: `SELECT ${COLUMNS} FROM login_score WHERE key = ANY ($1) ORDER BY key FOR UPDATE`,
 };
+const SCORES: Statement = { name: 'login_scores', text: `SELECT ${COLUMNS} FROM login_score WHERE key = ANY ($1)` };
 const KNOWN_GOOD: Statement = {
   name: 'login_known_good',
   text: `SELECT g.login, g.source, g.at FROM login_known_good g
@@ -135,6 +136,22 @@ export class LoginThrottleRepository {
       await sql.rows(STORE, [JSON.stringify(after.map(storedOf))]);
       return after;
     });
+  }
+
+  /** What an attempt would be judged by now. */
+  async standing(login: string, source: string): Promise<Omit<ThrottleState, 'allowListed'>> {
+    const [pair, whole] = [
+      { login, source },
+      { login: '', source },
+    ];
+    const rows = await this.database.rows<Row>(SCORES, [[keyOf(pair), keyOf(whole)]]);
+    const scores = new Map(rows.map((row) => [row.key, scoreOf(row)]));
+    const good = await this.knownGood([pair]);
+    return {
+      pair: scores.get(keyOf(pair)) ?? NO_SCORE,
+      source: scores.get(keyOf(whole)) ?? NO_SCORE,
+      lastGoodMs: good.get(keyOf(pair)) ?? null,
+    };
   }
 
   /** Since when these pairs are known as good; pairs that are not are left out. */
