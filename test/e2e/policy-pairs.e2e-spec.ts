@@ -134,7 +134,9 @@ const isWithin = (inner: string, outer: string): boolean =>
   outer === '/' || inner === outer || inner.startsWith(`${outer}/`);
 
 /** A request that the tree can be made ready for: a file or folder, or a free name, inside some mount. */
-function isAskable({ operation, path, newPath }: Request, mounts: Plan['mounts']): boolean {
+function isAskable({ operation, ...asked }: Request, mounts: Plan['mounts']): boolean {
+  // Two spellings of a name are one file.
+  const [path, newPath] = [asked.path.normalize('NFC'), asked.newPath.normalize('NFC')];
   const leadsToMount = (each: string): boolean => mounts.some((mount) => isWithin(mount.path, each));
   const isInMount = (each: string): boolean => mounts.some((mount) => isWithin(each, mount.path));
   if (operation === 'list') return isInMount(path) || leadsToMount(path);
