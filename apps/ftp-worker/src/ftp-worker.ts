@@ -160,6 +160,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     const flood = new FloodGuard(allowed);
     const authenticator = new FtpAuthenticator({
       accounts,
+      tenants: hosts,
       hasher,
       verified,
       throttle,

@@ -41,6 +41,7 @@ function anAuthenticator(certificates: CertificateRule): { authenticator: FtpAut
       find: async ({ username, tenant }: { username: string; tenant: string }) =>
         records.get(`${username}@${tenant}`) ?? null,
     },
+    tenants: { find: async (host: string) => (host === 'acme' ? { tenantId: 'of-acme' } : null) },
     hasher: {
       verify: async (password: string, hash: string) => password === hash,
       verifyNothing: async () => false,
@@ -144,5 +145,19 @@ describe('a login with a client certificate', () => {
       expect(await byPassword(rule, 'bob@acme', ['bob@acme'], 'wrong')).toBe('auth.failed');
       expect(await byPassword(rule, 'bob@acme', ['alice@acme'], 'wrong')).toBe('auth.failed');
     }
+  });
+});
+
+describe('a login whose account nobody has', () => {
+  it.each([
+    ['nobody@acme', null, 'of-acme'],
+    ['nobody', 'acme', 'of-acme'],
+    ['nobody@elsewhere', null, undefined],
+    ['nobody', null, undefined],
+  ])('%s, with HOST or SNI %s, is told to the tenant that it means', async (login, host, tenantId) => {
+    const { authenticator } = anAuthenticator('sufficient');
+    const refused = authenticator.authenticate({ ...attempt(login, null, host), password: RIGHT });
+    const error = (await refused.catch((thrown: unknown) => thrown)) as { code: string; tenantId?: string };
+    expect([error.code, error.tenantId]).toEqual(['auth.failed', tenantId]);
   });
 });

@@ -25,6 +25,8 @@ import { anonymousCredential, certificateCredential, grantOf, loginFacts } from 
 
 export interface FtpAuthenticatorParts {
   readonly accounts: AccountDirectory;
+  /** Tenants by slug or domain. */
+  readonly tenants: { find(host: string): Promise<{ readonly tenantId: string } | null> };
   readonly hasher: PasswordHasher;
   readonly verified: VerifiedPasswords;
   readonly throttle: LoginThrottle;
@@ -85,8 +87,9 @@ export class FtpAuthenticator implements Authenticator {
     await throttle.admit(login, remoteAddress);
     const record = await this.find(attempt);
     if (record === null || record.account.decoy) {
+      const tenantId = record === null ? this.tenantOf(attempt) : null;
       await this.inTurn(attempt, () => hasher.verifyNothing(password, signal));
-      return this.refuse(attempt, record === null ? 'unknown-account' : 'decoy', record);
+      return this.refuse(attempt, record === null ? 'unknown-account' : 'decoy', record, await tenantId);
     }
     const anonymous = isAnonymous(record, login);
     const credential = anonymous ? anonymousCredential(record) : await this.verify(record, attempt);
@@ -155,6 +158,16 @@ export class FtpAuthenticator implements Authenticator {
     // A suffix that contradicts HOST or SNI means nobody.
     const contradicts = attempt.hostTenant !== null && record !== null && record.tenant.slug !== attempt.hostTenant;
     return contradicts ? null : record;
+  }
+
+  /** The tenant that a login means whose account nobody has; for its event only. */
+  private async tenantOf({ login, hostTenant }: LoginAttempt): Promise<string | null> {
+    const tenant = parseLoginName(login)?.tenant ?? hostTenant;
+    if (tenant === null) return null;
+    return this.parts.tenants.find(tenant).then(
+      (found) => found?.tenantId ?? null,
+      () => null,
+    );
   }
 
   /** The credential that the password proves; null where it proves none. */
@@ -226,10 +239,17 @@ export class FtpAuthenticator implements Authenticator {
   }
 
   /** The score tells how long the session holds the reply back. */
-  private refuse(attempt: LoginAttempt, kind: FailureKind, record: LoginRecord | null): never {
+  private refuse(
+    attempt: LoginAttempt,
+    kind: FailureKind,
+    record: LoginRecord | null,
+    tenantId: string | null = null,
+  ): never {
     const holdMs = this.parts.throttle.failed(attempt.login, attempt.remoteAddress, kind);
     const detail = kind === 'decoy' ? DECOY : undefined;
-    throw refused(new DomainError('auth.failed', { detail }), record, holdMs);
+    const error = new DomainError('auth.failed', { detail });
+    if (record === null && tenantId !== null) throw new LoginRefused(error, holdMs, tenantId, null);
+    throw refused(error, record, holdMs);
   }
 }
 

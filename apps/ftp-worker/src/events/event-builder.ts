@@ -16,7 +16,7 @@ export function anEvent<T extends EventType>(
   data: EventData<T>,
   about: {
     readonly session: SessionFacts;
-    readonly grant: Pick<SessionGrant, 'tenantId' | 'accountId'> | null;
+    readonly grant: { readonly tenantId: string | null; readonly accountId: string | null } | null;
     readonly atMs: number;
     readonly id?: string;
   },

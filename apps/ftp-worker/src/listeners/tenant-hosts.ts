@@ -6,17 +6,22 @@ export interface HostRecords {
   findHost(host: string): Promise<TenantHostRecord | null>;
 }
 
+/** With what the engine need not know. */
+interface KnownHost extends TenantHost {
+  readonly tenantId: string;
+}
+
 const MAX_ENTRIES = 10_000;
 /** Longest that a client waits for the tenant of its HOST or SNI. */
 const ANSWER_MS = 1_000;
 
 /** Tenants by the names that HOST and SNI give, remembered until something about tenants or domains changes. */
 export class TenantHosts implements TenantDirectory {
-  private readonly known = new Map<string, TenantHost | null>();
+  private readonly known = new Map<string, KnownHost | null>();
 
   constructor(private readonly records: HostRecords) {}
 
-  async find(host: string): Promise<TenantHost | null> {
+  async find(host: string): Promise<KnownHost | null> {
     const name = host.toLowerCase();
     const known = this.known.get(name);
     if (known !== undefined) return known;
@@ -41,8 +46,9 @@ export class TenantHosts implements TenantDirectory {
   }
 }
 
-function hostOf({ slug, certificate, privateKey }: TenantHostRecord): TenantHost {
+function hostOf({ tenantId, slug, certificate, privateKey }: TenantHostRecord): KnownHost {
   return {
+    tenantId,
     slug,
     welcome: null,
     certificate: certificate === null || privateKey === null ? null : { cert: certificate, key: privateKey },

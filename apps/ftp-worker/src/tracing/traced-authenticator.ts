@@ -38,7 +38,12 @@ export class TracedAuthenticator implements Authenticator {
     } catch (error) {
       const reason = error instanceof DomainError ? error.code : 'internal';
       const { tenantId, accountId } = error instanceof LoginRefused ? error : {};
-      this.record(attempt, proof, startMs, { outcome: 'refused', reason, tenantId, accountId });
+      this.record(attempt, proof, startMs, {
+        outcome: 'refused',
+        reason,
+        tenantId,
+        accountId: accountId ?? undefined,
+      });
       throw error;
     }
   }
