@@ -45,7 +45,7 @@ export const usagePeriod = z
     bytes: z.object({ ftp: traffic, ftps: traffic, total: traffic }).describe('On data connections, by protocol.'),
     peakSessions: count
       .nullable()
-      .describe('Most sessions at once, of those that have ended; null where it is not told apart.'),
+      .describe('Most sessions at once, those that still run as well; null where it is not told apart.'),
     storage: z
       .object({
         bytes: z.int().describe('At the end of the period.'),

@@ -70,6 +70,40 @@ describe('usage over time', () => {
     expect(accepted.body).toBe(csv.body);
   });
 
+  it('counts sessions that still run among those at once', async () => {
+    const [node, worker] = [newId(), newId()];
+    const { pool } = api.database;
+    await pool.query(
+      `INSERT INTO node (id, name, version, started_at, heartbeat_at) VALUES ($1, 'n', '1', now(), now())`,
+      [node],
+    );
+    await pool.query(
+      `INSERT INTO worker (id, node_id, slot, pid, ports, started_at, heartbeat_at) VALUES ($1, $2, 0, 1, '{}', now(), now())`,
+      [worker, node],
+    );
+    const live = [newId(), newId(), newId()];
+    for (const id of live) {
+      await pool.query(
+        `INSERT INTO ftp_session (id, worker_id, tenant_id, account_id, username, remote_address, protocol, opened_at, seen_at)
+         VALUES ($1, $2, $3, $4, 'bob', '192.0.2.1', 'ftp', now(), now())`,
+        [id, worker, acme.id, accountId],
+      );
+    }
+    // The end of one is in the log already, its row is not gone yet: it is one session all the same.
+    const closed = { at: new Date().toISOString(), type: 'session.closed', v: 1, tenantId: acme.id, accountId };
+    const data = { durationMs: 3_600_000 };
+    await new EventLogWriter(api.database).applyEvents([
+      { event: { id: newId(), ...closed, sessionId: live[0]!, node: 'n', worker: 'w', data } },
+    ]);
+    const day = Date.parse(new Date().toISOString().slice(0, 10));
+    const today = `from=${new Date(day).toISOString()}&to=${new Date(day + 86_400_000).toISOString()}&granularity=day`;
+    for (const whose of ['', '&account=bob']) {
+      const { body } = await api.call('GET', `/v1/tenants/acme/usage?${today}${whose}`, { key: acme.viewer });
+      expect(body.items[0].peakSessions).toBe(3);
+    }
+    await pool.query('DELETE FROM ftp_session');
+  });
+
   it('is shown of all tenants to the platform only', async () => {
     const path = `/v1/usage?${range}&granularity=month&by=tenant`;
     const { body } = await api.call('GET', path);

@@ -1,9 +1,10 @@
 /**
- * The most sessions at once in each period, from the events of their ends: the part of a statement that follows a CTE
- * `periods (start, stop)` and gives `peaks (key, start, sessions)`. Sessions count when they have ended. A period takes
+ * The most sessions at once in each period, from the events of their ends and, of those that still run, from the list of
+ * live sessions: the part of a statement that follows a CTE `periods (start, stop)` and gives
+ * `peaks (key, start, sessions)`. A period takes
  * part of a session that began before it or goes on behind it; a session is cut into its periods, and the greatest
  * running sum in a period is its peak. `LONGEST` bounds how far behind a period the end of a session is looked for.
- * @param where conditions on the event `e`
+ * @param where conditions on tenant and account of `e`, an event or a live session
  * @param key what to group by
  */
 export function sessionPeaks(where: string, key: string): string {
@@ -14,6 +15,9 @@ export function sessionPeaks(where: string, key: string): string {
       WHERE e.type = 'session.closed' AND e.account_id IS NOT NULL AND ${where}
         AND e.at >= (SELECT min(start) FROM periods) AND e.at < (SELECT max(stop) FROM periods) + interval '${LONGEST}'
         AND NOT EXISTS (SELECT FROM usage_late l WHERE l.event_id = e.id)
+      UNION ALL
+      SELECT ${key}, now(), e.opened_at FROM ftp_session e
+      WHERE ${where} AND NOT EXISTS (SELECT FROM event c WHERE c.session_id = e.id AND c.type = 'session.closed')
     ), steps AS (
       SELECT s.key, p.start, greatest(s.opened, p.start) AS t, 1 AS step FROM ended s JOIN periods p ON s.opened < p.stop AND s.closed >= p.start
       UNION ALL
