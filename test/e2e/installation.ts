@@ -204,6 +204,8 @@ function settings(dataDir: string, ports: Ports): NodeJS.ProcessEnv {
     FTPS_PORT: String(ports.ftps),
     FTP_PASSIVE_PORTS: ports.passive,
     FTP_WORKERS: '2',
+    // Dozens of installations on two processors: what warms a worker for customers would only slow the others down.
+    FTP_WARM_UP: 'off',
     FTP_DRAIN_TIMEOUT: '5',
     BCRYPT_COST: '4',
   };

@@ -47,6 +47,7 @@ import { ScorePruning } from './upkeep/score-pruning.js';
 import { Changes } from './sessions/changes.js';
 import { LiveGrants } from './sessions/live-grants.js';
 import { SessionDirectory } from './sessions/session-directory.js';
+import { Rehearsal } from './rehearsal/rehearsal.js';
 import { SpaceBackends } from './storage/storage-resolver.js';
 import { Metering } from './traffic/metering.js';
 import { MonthlyTraffic } from './traffic/monthly-traffic.js';
@@ -69,6 +70,8 @@ const VERSION = '0.1.0';
 const SETTLE_MS = 500;
 /** The same for what an earlier process of the slot had recorded. */
 const PREDECESSORS_MS = 30_000;
+/** Transfers at once that take the place of a rehearsal. */
+const BUSY_TRANSFERS = 4;
 
 /** One FTP worker process: the engine, and the adapters that bind its ports to database, storage and spool. */
 @Injectable()
@@ -86,6 +89,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
   private readonly heartbeat: Heartbeat;
   private readonly figures: WorkerFigures;
   private readonly nodeDrain: NodeDrain;
+  private readonly rehearsal: Rehearsal;
   private readonly throttle: LoginThrottle;
   private readonly metering: Metering;
   private readonly partials: PartialSweep;
@@ -228,6 +232,13 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
         log,
       },
     );
+    this.rehearsal = new Rehearsal({
+      config,
+      place,
+      certificate,
+      log,
+      isBusy: () => this.engine.counts().transfers >= BUSY_TRANSFERS,
+    });
     this.nodeDrain = new NodeDrain({
       workerId: this.id,
       nodes: this.nodes,
@@ -296,11 +307,13 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     }
     this.watchCertificates();
     void this.endLeasesOfPredecessors();
+    if (this.config.ftp.warmUp) this.rehearsal.start();
     this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
   }
 
   async onApplicationShutdown(): Promise<void> {
     for (const unwatch of this.unwatch) unwatch();
+    await this.rehearsal.stop();
     await this.engine.drain(this.config.ftp.drainTimeoutMs);
     this.changes.stop();
     this.leases.stop();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@quayside/config';
-import { type ChildSpec, ONE_COLLECTOR } from '@quayside/supervisor';
+import { type ChildSpec, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
 
 const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
@@ -58,7 +58,7 @@ export function appsOfInstallation(config: Config, env: NodeJS.ProcessEnv, setti
     consumer: spec('event-consumer', 'event-consumer', 'main.js', { niceness: BOOKKEEPING_NICENESS }),
     workers: Array.from({ length: count }, (_, slot) =>
       spec(`ftp-worker-${slot + 1}`, 'ftp-worker', 'worker-process.js', {
-        nodeOptions: ONE_COLLECTOR,
+        nodeOptions: WORKER_NODE_OPTIONS,
         env: { ...base, WORKER_SLOT: String(slot), WORKER_COUNT: String(count) },
         stopDeadlineMs: config.ftp.drainTimeoutMs + WORKER_STOP_MARGIN_MS,
       }),

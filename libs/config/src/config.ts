@@ -45,6 +45,8 @@ export interface Config {
     readonly stallTimeoutMs: number;
     readonly drainTimeoutMs: number;
     readonly nodeDrainTimeoutMs: number;
+    /** A worker that has just started serves itself for a few seconds. */
+    readonly warmUp: boolean;
   };
   readonly tls: {
     /** Both or neither. */
@@ -100,6 +102,7 @@ export function toConfig(values: SettingValues): Config {
       stallTimeoutMs: values.FTP_STALL_TIMEOUT,
       drainTimeoutMs: values.FTP_DRAIN_TIMEOUT,
       nodeDrainTimeoutMs: values.FTP_NODE_DRAIN_TIMEOUT,
+      warmUp: values.FTP_WARM_UP,
     },
     tls: {
       certFile: values.FTP_TLS_CERT,

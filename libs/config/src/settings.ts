@@ -220,6 +220,13 @@ export const SETTINGS = {
     fallback: '3600',
     value: seconds(0, 604_800),
   }),
+  FTP_WARM_UP: setting({
+    group: 'FTP',
+    comment:
+      'Whether a new worker serves itself for a few seconds, so that its code is compiled before customers keep it busy: on or off.',
+    fallback: 'on',
+    value: onOff(),
+  }),
 
   FTP_TLS_CERT: optionalSetting({
     group: 'TLS',

@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+
+const REPLY_DEADLINE_MS = 5_000;
+const EPSV_PORT = /\|\|\|(\d+)\|/;
+
+/**
+ * As much of an FTP client as the rehearsal needs, to servers in this process. Everything throws at the first refusal,
+ * at a reply that takes too long, and after `close`.
+ */
+export class RehearsalClient {
+  private control: Socket;
+  private buffered = '';
+  private waiting: { resolve: (reply: string) => void; reject: (error: Error) => void } | null = null;
+  private ended: Error | null = null;
+  private secured: { ticket: Buffer | undefined } | null = null;
+
+  private constructor(port: number) {
+    this.control = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.listen(this.control);
+  }
+
+  static async open(port: number): Promise<RehearsalClient> {
+    const client = new RehearsalClient(port);
+    await client.reply();
+    return client;
+  }
+
+  /** AUTH TLS, and protected data connections that resume its session. */
+  async secure(): Promise<void> {
+    await this.say('AUTH TLS');
+    this.control.removeAllListeners('data');
+    const secured: { ticket: Buffer | undefined } = (this.secured = { ticket: undefined });
+    // To itself: what the certificate says is of no interest.
+    const tls = connectTls({ socket: this.control, rejectUnauthorized: false });
+    tls.on('session', (ticket: Buffer) => (secured.ticket = ticket));
+    this.control = tls;
+    this.listen(tls);
+    await once(tls, 'secureConnect');
+    await this.say('PBSZ 0');
+    await this.say('PROT P');
+  }
+
+  async login(user: string, password: string): Promise<void> {
+    await this.say(`USER ${user}`);
+    await this.say(`PASS ${password}`);
+    await this.say('TYPE I');
+  }
+
+  /** A command with data that comes. */
+  async download(command: string): Promise<void> {
+    const data = await this.connectFor(command);
+    data.resume();
+    await this.reply();
+    data.destroy();
+  }
+
+  async upload(command: string, content: Buffer): Promise<void> {
+    const data = await this.connectFor(command);
+    data.end(content);
+    await this.reply();
+    data.destroy();
+  }
+
+  async say(command: string): Promise<string> {
+    const reply = this.reply();
+    this.control.write(`${command}\r\n`);
+    return reply;
+  }
+
+  close(): void {
+    this.control.destroy();
+  }
+
+  private async connectFor(command: string): Promise<Socket> {
+    const port = Number(EPSV_PORT.exec(await this.say('EPSV'))?.[1]);
+    const raw = connect({ port, host: '127.0.0.1', noDelay: true });
+    raw.on('error', () => undefined);
+    const opened = this.say(command);
+    opened.catch(() => undefined);
+    await once(raw, 'connect');
+    const data = this.secured === null ? raw : this.protect(raw, this.secured.ticket);
+    await opened;
+    return data;
+  }
+
+  private protect(raw: Socket, ticket: Buffer | undefined): TLSSocket {
+    const data = connectTls({ socket: raw, rejectUnauthorized: false, ...(ticket && { session: ticket }) });
+    data.on('error', () => undefined);
+    return data;
+  }
+
+  /** The next final or preliminary reply, all of its lines; throws for one that refuses. */
+  private async reply(): Promise<string> {
+    const reply = this.take() ?? (await this.next());
+    if (reply[0]! >= '4') throw new Error(`refused: ${reply}`);
+    return reply;
+  }
+
+  private next(): Promise<string> {
+    if (this.ended !== null) return Promise.reject(this.ended);
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => this.end(new Error('no reply')), REPLY_DEADLINE_MS);
+      const done = (): void => {
+        clearTimeout(late);
+        this.waiting = null;
+      };
+      this.waiting = {
+        resolve: (reply) => (done(), resolve(reply)),
+        reject: (error) => (done(), reject(error)),
+      };
+    });
+  }
+
+  private take(): string | null {
+    const match = /^(?:\d{3}-[^]*?\r\n)?\d{3} [^\r\n]*\r\n/.exec(this.buffered);
+    if (match === null) return null;
+    this.buffered = this.buffered.slice(match[0].length);
+    return match[0];
+  }
+
+  private listen(socket: Socket): void {
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.buffered += text;
+      if (this.waiting === null) return;
+      const reply = this.take();
+      if (reply !== null) this.waiting.resolve(reply);
+    });
+    socket.on('error', (error) => this.end(error));
+    socket.on('close', () => this.end(new Error('the connection ended')));
+  }
+
+  private end(error: Error): void {
+    this.ended ??= error;
+    this.waiting?.reject(this.ended);
+    this.control.destroy();
+  }
+}

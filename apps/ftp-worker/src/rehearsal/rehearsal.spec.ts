@@ -1,0 +1,77 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Config, loadConfig } from '@quayside/config';
+import { testCertificate } from '@quayside/testing';
+import { Rehearsal, type RehearsalOptions } from './rehearsal.js';
+
+let home: string;
+let config: Config;
+let told: { readonly message: string; readonly fields?: Record<string, unknown> }[];
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'quayside-rehearsal-'));
+  config = loadConfig({ DATA_DIR: home });
+  told = [];
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+async function rehearsal(options: Partial<RehearsalOptions> = {}): Promise<Rehearsal> {
+  const tell = (message: string, fields?: Record<string, unknown>): void => void told.push({ message, fields });
+  return new Rehearsal({
+    config,
+    place: { slot: 0, count: 1 },
+    certificate: await testCertificate(),
+    log: { debug: tell, info: tell, warn: tell, error: tell },
+    isBusy: () => false,
+    sessions: { plain: 2, tls: 2 },
+    ...options,
+  });
+}
+
+function folder(): string {
+  return join(config.spool.dir, 'rehearsal-0');
+}
+
+describe('Rehearsal', () => {
+  it('plays logins, transfers and listings to its end, and leaves nothing behind', async () => {
+    await (await rehearsal()).done();
+    expect(told.map(({ message }) => message)).toEqual(['rehearsed']);
+    expect(told[0]!.fields).toMatchObject({ sessions: 6 });
+    expect(existsSync(folder())).toBe(false);
+  });
+
+  it('leaves TLS out where there is no certificate', async () => {
+    await (await rehearsal({ certificate: null })).done();
+    expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 4 } });
+  });
+
+  it('gives way to customers', async () => {
+    await (await rehearsal({ isBusy: () => true })).done();
+    expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 0 } });
+  });
+
+  it('ends in the middle when the worker does', async () => {
+    let reach!: () => void;
+    const reached = new Promise<void>((resolve) => (reach = resolve));
+    const running = await rehearsal({
+      sessions: { plain: 10_000, tls: 10_000 },
+      isBusy: () => {
+        reach();
+        return false;
+      },
+    });
+    running.start();
+    await reached;
+    await running.stop();
+    expect(told).toEqual([]);
+    expect(existsSync(folder())).toBe(false);
+  });
+
+  it('costs nothing where it cannot run', async () => {
+    config = { ...config, spool: { ...config.spool, dir: '/dev/null/spool' } };
+    await (await rehearsal()).done();
+    expect(told.map(({ message }) => message)).toEqual(['the rehearsal ended early']);
+  });
+});
