@@ -37,6 +37,8 @@ export interface PortOwner {
 const MAX_WAITING_PER_ADDRESS = 1000;
 /** A port that could not be bound is left alone for this long. */
 const REBIND_AFTER_MS = 10_000;
+/** In how many steps a standstill is told. */
+const STANDSTILL_SLICES = 5;
 
 /** Sockets of one address that one claim looks at for the owner's, at most; one more takes the place of any of them. */
 const MAX_CANDIDATES = 128;
@@ -273,8 +275,8 @@ interface Closed {
 /** Those of one client address who wait for a slot, in the order in which they came. */
 interface Line {
   readonly waiters: Waiter[];
-  /** When one of the address last got a slot; as `performance.now()`. */
-  movedAtMs: number;
+  /** How often one of the address has got a slot. */
+  moves: number;
 }
 
 interface Waiter {
@@ -397,7 +399,7 @@ export class PassivePool {
     const onForeign = (): void => this.#options.onStranger?.(clientAddress, listener.port, [owner]);
     const reservation = new PassiveReservation(listener.port, clientAddress, owner, leave, onForeign, test);
     const line = this.#waiting.get(clientAddress);
-    if (line !== undefined) line.movedAtMs = performance.now();
+    if (line !== undefined) line.moves++;
     this.#reopen(listener, clientAddress);
     listener.expected.set(clientAddress, reservation);
     let held = this.#held.get(clientAddress);
@@ -445,12 +447,10 @@ export class PassivePool {
   /** Stand in line, as one who came at `sinceMs`; false when the line is too long or the time is up. */
   #wait(clientAddress: string, ticket: number, sinceMs: number, signal: AbortSignal): Promise<boolean> {
     const { waitMs, standstillMs } = this.#options;
-    const line: Line = this.#waiting.get(clientAddress) ?? { waiters: [], movedAtMs: 0 };
+    const line: Line = this.#waiting.get(clientAddress) ?? { waiters: [], moves: 0 };
     this.#waiting.set(clientAddress, line);
     const { waiters } = line;
     if (waiters.length >= MAX_WAITING_PER_ADDRESS) return Promise.resolve(false);
-    const leftMs = (): number =>
-      Math.min(sinceMs + waitMs, Math.max(sinceMs, line.movedAtMs) + standstillMs) - performance.now();
     return new Promise((resolve) => {
       const done = (woken: boolean): void => {
         clearTimeout(timer);
@@ -462,12 +462,20 @@ export class PassivePool {
       };
       const waiter: Waiter = { ticket, wake: () => done(true) };
       const onAbort = (): void => done(true);
-      const onTime = (): void => {
-        const restMs = leftMs();
-        if (restMs <= 0) done(false);
-        else timer = setTimeout(onTime, restMs);
+      // In slices: an event loop that stood still must not take its own rest for that of the line.
+      let seen = line.moves;
+      let quietSlices = 0;
+      const next = (): NodeJS.Timeout => {
+        const leftMs = sinceMs + waitMs - performance.now();
+        return setTimeout(onTime, Math.max(0, Math.min(standstillMs / STANDSTILL_SLICES, leftMs)));
       };
-      let timer = setTimeout(onTime, Math.max(0, leftMs()));
+      const onTime = (): void => {
+        quietSlices = line.moves === seen ? quietSlices + 1 : 0;
+        seen = line.moves;
+        if (quietSlices >= STANDSTILL_SLICES || performance.now() >= sinceMs + waitMs) done(false);
+        else timer = next();
+      };
+      let timer = next();
       signal.addEventListener('abort', onAbort, { once: true });
       const behind = waiters.findIndex((other) => other.ticket > ticket);
       waiters.splice(behind === -1 ? waiters.length : behind, 0, waiter);
