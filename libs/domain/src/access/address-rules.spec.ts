@@ -114,6 +114,9 @@ describe('a source', () => {
     expect(sourceOf('192.0.2.1')).toBe('192.0.2.1');
     expect(sourceOf('::ffff:192.0.2.1')).toBe('192.0.2.1');
     expect(sourceOf('2001:db8:1:2:aaaa::1')).toBe(sourceOf('2001:db8:1:2:ffff:1:2:3'));
+    expect(sourceOf('2001:db8:1:2:aaaa::1')).toBe('2001:db8:1:2::/64');
+    expect(sourceOf('2001:db8::1')).toBe('2001:db8::/64');
+    expect(sourceOf('::1')).toBe('::/64');
     expect(sourceOf('2001:db8:1:2::1')).not.toBe(sourceOf('2001:db8:1:3::1'));
   });
 });

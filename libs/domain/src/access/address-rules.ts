@@ -58,7 +58,14 @@ export function blockContains(block: AddressBlock, address: IpAddress): boolean 
 export function sourceOf(address: string): string {
   const parsed = parseAddress(address);
   if (parsed === null) return address;
-  return parsed.family === 4 ? formatV4(parsed.value) : `${(parsed.value >> 64n).toString(16)}::/64`;
+  return parsed.family === 4 ? formatV4(parsed.value) : `${prefixOf(parsed.value)}::/64`;
+}
+
+/** The first four groups of an IPv6 address, without the zeros that `::` stands for (RFC 5952 §4.2). */
+function prefixOf(value: bigint): string {
+  const groups = [112n, 96n, 80n, 64n].map((shift) => ((value >> shift) & 0xffffn).toString(16));
+  while (groups.at(-1) === '0') groups.pop();
+  return groups.join(':');
 }
 
 /** The compiled address rules of one policy or credential. */
