@@ -70,8 +70,8 @@ const VERSION = '0.1.0';
 const SETTLE_MS = 500;
 /** The same for what an earlier process of the slot had recorded. */
 const PREDECESSORS_MS = 30_000;
-/** Transfers at once that take the place of a rehearsal. */
-const BUSY_TRANSFERS = 4;
+/** Sessions at once that take the place of a rehearsal. */
+const BUSY_SESSIONS = 4;
 
 /** One FTP worker process: the engine, and the adapters that bind its ports to database, storage and spool. */
 @Injectable()
@@ -237,7 +237,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       place,
       certificate,
       log,
-      isBusy: () => this.engine.counts().transfers >= BUSY_TRANSFERS,
+      isBusy: () => this.engine.counts().sessions >= BUSY_SESSIONS,
     });
     this.nodeDrain = new NodeDrain({
       workerId: this.id,

@@ -15,8 +15,12 @@ export class RehearsalClient {
   private waiting: { resolve: (reply: string) => void; reject: (error: Error) => void } | null = null;
   private ended: Error | null = null;
   private secured: { ticket: Buffer | undefined } | null = null;
+  private fail!: (error: Error) => void;
+  /** Rejects when the connection ends. */
+  private readonly over = new Promise<never>((_resolve, reject) => (this.fail = reject));
 
   private constructor(port: number) {
+    this.over.catch(() => undefined);
     this.control = connect({ port, host: '127.0.0.1', noDelay: true });
     this.listen(this.control);
   }
@@ -37,7 +41,7 @@ export class RehearsalClient {
     tls.on('session', (ticket: Buffer) => (secured.ticket = ticket));
     this.control = tls;
     this.listen(tls);
-    await once(tls, 'secureConnect');
+    await Promise.race([once(tls, 'secureConnect'), this.over]);
     await this.say('PBSZ 0');
     await this.say('PROT P');
   }
@@ -79,7 +83,7 @@ export class RehearsalClient {
     raw.on('error', () => undefined);
     const opened = this.say(command);
     opened.catch(() => undefined);
-    await once(raw, 'connect');
+    await Promise.race([once(raw, 'connect'), this.over]);
     const data = this.secured === null ? raw : this.protect(raw, this.secured.ticket);
     await opened;
     return data;
@@ -134,6 +138,7 @@ export class RehearsalClient {
 
   private end(error: Error): void {
     this.ended ??= error;
+    this.fail(this.ended);
     this.waiting?.reject(this.ended);
     this.control.destroy();
   }

@@ -84,35 +84,37 @@ export class Rehearsal {
     for (let session = 0; session < planned; session++) {
       signal.throwIfAborted();
       if (this.options.isBusy()) return session;
-      await play(port, name, tls, signal);
+      if (!(await this.play(port, name, tls, signal))) return session;
       // Whoever came meanwhile is served first.
       await delay(1, undefined, { signal });
     }
     return planned;
   }
-}
 
-/** One customer's visit. */
-async function play(port: number, name: string, tls: boolean, signal: AbortSignal): Promise<void> {
-  const client = await RehearsalClient.open(port);
-  const close = (): void => client.close();
-  signal.addEventListener('abort', close, { once: true });
-  try {
-    signal.throwIfAborted();
-    if (tls) await client.secure();
-    await client.login(LOGIN, PASSWORD);
-    for (let transfer = 0; transfer < (tls ? TLS_TRANSFERS : PLAIN_TRANSFERS); transfer++) {
-      await client.upload(`STOR ${name}${transfer}`, CONTENT);
-      await client.say(`SIZE ${name}${transfer}`);
-      await client.download(`RETR ${name}${transfer}`);
+  /** One customer's visit; false where it was cut short for real ones. */
+  private async play(port: number, name: string, tls: boolean, signal: AbortSignal): Promise<boolean> {
+    const client = await RehearsalClient.open(port);
+    const close = (): void => client.close();
+    signal.addEventListener('abort', close, { once: true });
+    try {
+      signal.throwIfAborted();
+      if (tls) await client.secure();
+      await client.login(LOGIN, PASSWORD);
+      for (let transfer = 0; transfer < (tls ? TLS_TRANSFERS : PLAIN_TRANSFERS); transfer++) {
+        if (this.options.isBusy()) return false;
+        await client.upload(`STOR ${name}${transfer}`, CONTENT);
+        await client.say(`SIZE ${name}${transfer}`);
+        await client.download(`RETR ${name}${transfer}`);
+      }
+      await client.download('LIST');
+      await client.download('MLSD');
+      await client.say('NOOP');
+      await client.say('QUIT');
+      return true;
+    } finally {
+      signal.removeEventListener('abort', close);
+      client.close();
     }
-    await client.download('LIST');
-    await client.download('MLSD');
-    await client.say('NOOP');
-    await client.say('QUIT');
-  } finally {
-    signal.removeEventListener('abort', close);
-    client.close();
   }
 }
 
