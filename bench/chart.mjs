@@ -33,19 +33,20 @@ export function ratioChart(summaries, { title, note }) {
     return `
   <text class="label" x="${LABELS - 12}" y="${y + 15}" text-anchor="end">${escaped(label)}</text>
   <rect class="${better ? 'ahead' : 'behind'}" x="${from}" y="${y + 4}" width="${Math.max(1, to - from)}" height="${ROW - 12}" rx="2"/>
-  <text class="number" x="${goodness >= 1 ? to + 6 : from - 6}" y="${y + 15}" text-anchor="${goodness >= 1 ? 'start' : 'end'}">${number}</text>
-  ${mark}`;
+  ${mark}
+  <text class="number" x="${goodness >= 1 ? to + 6 : from - 6}" y="${y + 15}" text-anchor="${goodness >= 1 ? 'start' : 'end'}">${number}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">
   <style>
-    svg { background: #fff; font: 12px system-ui, sans-serif; }
+    svg { font: 12px system-ui, sans-serif; }
     text { fill: #1f2933; }
     .title { font-size: 16px; font-weight: 600; }
     .note, .axis { fill: #52606d; font-size: 11px; }
-    .number { font-size: 11px; font-variant-numeric: tabular-nums; }
+    .number { font-size: 11px; font-variant-numeric: tabular-nums; paint-order: stroke; stroke: #fff; stroke-width: 4px; }
     .ahead { fill: #1b7f5c; } .behind { fill: #c2621b; }
     .tick { stroke: #e4e7eb; } .one { stroke: #1f2933; } .must { stroke: #1f2933; stroke-width: 2; stroke-dasharray: 3 2; }
   </style>
+  <rect width="${WIDTH}" height="${height}" fill="#fff"/>
   <text class="title" x="16" y="26">${escaped(title)}</text>
   <text class="note" x="16" y="44">${escaped(note)}</text>${ticks.join('')}${bars.join('')}
 </svg>
