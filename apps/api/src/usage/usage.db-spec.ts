@@ -85,7 +85,7 @@ describe('usage over time', () => {
     for (const id of live) {
       await pool.query(
         `INSERT INTO ftp_session (id, worker_id, tenant_id, account_id, username, remote_address, protocol, opened_at, seen_at)
-         VALUES ($1, $2, $3, $4, 'bob', '192.0.2.1', 'ftp', now(), now())`,
+         VALUES ($1, $2, $3, $4, 'bob', '192.0.2.1', 'ftp', now() - interval '1 second', now())`,
         [id, worker, acme.id, accountId],
       );
     }
