@@ -1,16 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@quayside/config';
-import { type ChildSpec, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
+import { type ChildSpec, ONE_ARENA, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
 
 /** What a worker may take to come up: it waits for the database and replays its spool first. */
 const READY_DEADLINE_MS = 60_000;
 /** Beyond the drain: settling the spool and closing. */
 const STOP_MARGIN_MS = 10_000;
-
-/**
- * For glibc: one heap for all threads. With one per thread, the buffers of long transfers leave twice the memory behind.
- */
-const ONE_ARENA = { MALLOC_ARENA_MAX: '1' };
 
 /**
  * One child per worker slot. All listen on the same ports (SO_REUSEPORT: the kernel spreads the connections), each has

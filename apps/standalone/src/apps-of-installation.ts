@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@quayside/config';
-import { type ChildSpec, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
+import { type ChildSpec, ONE_ARENA, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
 
 const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
@@ -34,8 +34,7 @@ export interface ChildSettings {
 export function appsOfInstallation(config: Config, env: NodeJS.ProcessEnv, settings: ChildSettings): InstallationApps {
   const base: NodeJS.ProcessEnv = {
     UV_THREADPOOL_SIZE: THREADS,
-    // For glibc: one heap for all threads. With one per thread, long transfers leave twice the memory behind.
-    MALLOC_ARENA_MAX: '1',
+    ...ONE_ARENA,
     ...env,
     ...settings,
     DATA_DIR: config.dataDir,

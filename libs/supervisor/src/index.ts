@@ -5,4 +5,4 @@ export { FATAL_EXIT_CODE, FatalError, listenError, type ListenTarget } from './f
 export { assertPortFree } from './port-check.js';
 export { eachLine } from './line-splitter.js';
 export { stepBack } from './step-back.js';
-export { WORKER_NODE_OPTIONS } from './worker-node-options.js';
+export { ONE_ARENA, WORKER_NODE_OPTIONS } from './child-settings.js';

@@ -4,3 +4,9 @@
  * once.
  */
 export const WORKER_NODE_OPTIONS: readonly string[] = ['--no-parallel-scavenge', '--expose-gc'];
+
+/**
+ * For glibc, in the environment of a child: one heap for all threads. With one per thread, the buffers of long transfers
+ * leave twice the memory behind.
+ */
+export const ONE_ARENA = { MALLOC_ARENA_MAX: '1' } as const;
