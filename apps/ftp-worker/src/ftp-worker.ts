@@ -307,7 +307,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     }
     this.watchCertificates();
     void this.endLeasesOfPredecessors();
-    if (this.config.ftp.warmUp) this.rehearsal.start();
+    if (this.config.ftp.warmUp) void this.rehearsal.start();
     this.log.info('listening', { worker: this.id, slot: this.place.slot, listeners: this.engine.addresses() });
   }
 

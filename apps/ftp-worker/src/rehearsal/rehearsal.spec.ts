@@ -36,19 +36,19 @@ function folder(): string {
 
 describe('Rehearsal', () => {
   it('plays logins, transfers and listings to its end, and leaves nothing behind', async () => {
-    await (await rehearsal()).done();
+    await (await rehearsal()).start();
     expect(told.map(({ message }) => message)).toEqual(['rehearsed']);
     expect(told[0]!.fields).toMatchObject({ sessions: 6 });
     expect(existsSync(folder())).toBe(false);
   });
 
   it('leaves TLS out where there is no certificate', async () => {
-    await (await rehearsal({ certificate: null })).done();
+    await (await rehearsal({ certificate: null })).start();
     expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 4 } });
   });
 
   it('gives way to customers', async () => {
-    await (await rehearsal({ isBusy: () => true })).done();
+    await (await rehearsal({ isBusy: () => true })).start();
     expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 0 } });
   });
 
@@ -62,7 +62,7 @@ describe('Rehearsal', () => {
         return false;
       },
     });
-    running.start();
+    void running.start();
     await reached;
     await running.stop();
     expect(told).toEqual([]);
@@ -71,7 +71,7 @@ describe('Rehearsal', () => {
 
   it('costs nothing where it cannot run', async () => {
     config = { ...config, spool: { ...config.spool, dir: '/dev/null/spool' } };
-    await (await rehearsal()).done();
+    await (await rehearsal()).start();
     expect(told.map(({ message }) => message)).toEqual(['the rehearsal ended early']);
   });
 });

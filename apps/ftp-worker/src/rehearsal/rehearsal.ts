@@ -32,16 +32,12 @@ export class Rehearsal {
 
   constructor(private readonly options: RehearsalOptions) {}
 
-  start(): void {
+  /** Resolves at its end, however it ends; never throws. */
+  start(): Promise<void> {
     this.running ??= this.run().catch((error: unknown) => {
       if (!this.end.signal.aborted) this.options.log.debug('the rehearsal ended early', { error: String(error) });
     });
-  }
-
-  /** Starts it where nobody has, and waits for its end. Never throws. */
-  async done(): Promise<void> {
-    this.start();
-    await this.running;
+    return this.running;
   }
 
   async stop(): Promise<void> {
@@ -72,9 +68,9 @@ export class Rehearsal {
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
+      // All of it was garbage, 40 MB by now. Customers who came meanwhile shall not wait for the collection.
+      if (!this.end.signal.aborted && !this.options.isBusy()) giveBackMemory();
     }
-    // All of it was garbage, 40 MB by now. Customers who came meanwhile shall not wait for the collection.
-    if (!this.end.signal.aborted && !this.options.isBusy()) giveBackMemory();
   }
 
   /** The number of sessions that were played. */
