@@ -6,7 +6,7 @@ const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
 /** Beyond the drain: settling the spool and closing. */
 const WORKER_STOP_MARGIN_MS = 10_000;
-/** bcrypt and file i/o share libuv's pool; its default of 4 threads lets a few logins stall every transfer. */
+/** File i/o and imported password hashes share libuv's pool; with its default of 4 threads a few hashes stall it. */
 const THREADS = '16';
 
 /**

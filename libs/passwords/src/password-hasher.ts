@@ -1,5 +1,5 @@
-import bcrypt from 'bcrypt';
 import { DomainError, MAX_PASSWORD_BYTES } from '@quayside/domain';
+import { HashThreads } from './hash-threads.js';
 import { bcryptCost } from './schemes/bcrypt-hash.js';
 import { readStoredHash } from './schemes/stored-hash.js';
 import { WorkQueue } from './work-queue.js';
@@ -7,7 +7,7 @@ import { WorkQueue } from './work-queue.js';
 export interface PasswordHasherOptions {
   /** bcrypt cost of new hashes. */
   readonly cost: number;
-  /** Hashes computed at once; each holds one of libuv's threads, which file I/O needs too. */
+  /** Hashes computed at once, each on a thread. */
   readonly concurrency?: number;
   /** Attempts that may wait; more are refused with `auth.busy`. */
   readonly maxWaiting?: number;
@@ -17,12 +17,13 @@ export interface PasswordHasherOptions {
 
 /**
  * Makes bcrypt hashes and verifies those and imported ones, behind one bounded queue: a login storm waits for its turn,
- * it does not starve transfers of threads. Throws `auth.busy` when the queue is full or the wait too long. One bcrypt
- * hash takes 50 ms at cost 10 and 200 ms at cost 12.
+ * and bcrypt runs on threads that yield to transfers. Throws `auth.busy` when the queue is full or the wait too long.
+ * One bcrypt hash takes 50 ms at cost 10 and 200 ms at cost 12, more where transfers use up the processor.
  */
 export class PasswordHasher {
   readonly cost: number;
   private readonly queue: WorkQueue;
+  private readonly threads = new HashThreads();
   private dummyHash: Promise<string> | null = null;
 
   constructor(options: PasswordHasherOptions) {
@@ -41,23 +42,26 @@ export class PasswordHasher {
   }
 
   hash(password: string): Promise<string> {
-    return this.queue.run(() => bcrypt.hash(password, this.cost));
+    return this.queue.run(() => this.threads.hash(password, this.cost));
   }
 
   /** Whether the password belongs to the hash. An empty password, and a hash of an unknown form, never match. */
   async verify(password: string, hash: string, signal?: AbortSignal): Promise<boolean> {
     const stored = readStoredHash(hash);
     if (stored === null || stored.excess !== null || password === '') return this.verifyNothing(password, signal);
-    const matches = await this.queue.run(() => stored.verify(password), signal);
+    const matches = await this.queue.run(() => stored.verify(password, this.threads), signal);
     // A refusal never takes less than bcrypt does, so that its time does not tell which accounts were imported.
     return matches || bcryptCost(hash) !== null ? matches : this.verifyNothing(password, signal);
   }
 
   /** Takes as long as a real verification and is always false: for accounts that do not exist (RFC 2577 §7). */
   async verifyNothing(password: string, signal?: AbortSignal): Promise<false> {
-    this.dummyHash ??= bcrypt.hash('nobody has this password', this.cost);
+    this.dummyHash ??= this.threads.hash('nobody has this password', this.cost).catch((error: unknown) => {
+      this.dummyHash = null;
+      throw error;
+    });
     const dummy = await this.dummyHash;
-    await this.queue.run(() => bcrypt.compare(password, dummy), signal);
+    await this.queue.run(() => this.threads.compare(password, dummy), signal);
     return false;
   }
 

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { HashThreads } from '../hash-threads.js';
 import { readStoredHash, storedHashFault } from './stored-hash.js';
+
+const BCRYPT = new HashThreads();
 
 const X32 = 'x'.repeat(32);
 const X64 = 'x'.repeat(64);
@@ -52,9 +55,9 @@ describe('a stored hash', () => {
     const stored = readStoredHash(hash);
     expect(stored).toMatchObject({ scheme, excess: null });
     expect(storedHashFault(hash)).toBeNull();
-    expect(await stored!.verify(password)).toBe(true);
+    expect(await stored!.verify(password, BCRYPT)).toBe(true);
     for (const wrong of [`${password}x`, password.slice(1), password.toUpperCase(), '']) {
-      expect(await stored!.verify(wrong)).toBe(false);
+      expect(await stored!.verify(wrong, BCRYPT)).toBe(false);
     }
   });
 
@@ -99,7 +102,7 @@ describe('a stored hash', () => {
       timer = setImmediate(count);
     };
     let timer = setImmediate(count);
-    await slow.verify('correct horse');
+    await slow.verify('correct horse', BCRYPT);
     clearImmediate(timer);
     expect(turns).toBeGreaterThan(10);
   });

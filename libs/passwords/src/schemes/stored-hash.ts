@@ -12,7 +12,12 @@ export interface StoredHash {
   /** Why it is refused although it is well-formed: checking it would cost more than a login may; null where it is not. */
   readonly excess: string | null;
   /** Takes its whole cost; run it only from the queue. */
-  verify(password: string): Promise<boolean>;
+  verify(password: string, bcrypt: BcryptVerifier): Promise<boolean>;
+}
+
+/** Where bcrypt is computed. */
+export interface BcryptVerifier {
+  compare(password: string, hash: string): Promise<boolean>;
 }
 
 /** Reads a hash of one scheme; null where the text is not of that scheme's form. */
