@@ -1,3 +1,4 @@
+import { measureColdLogins } from './cold-logins.mjs';
 import { emptyUploads } from './data-set.mjs';
 import { busySeconds, load } from './machine.mjs';
 import { sleep } from './process-group.mjs';
@@ -15,6 +16,7 @@ export const MEASUREMENTS = {
   idle: measureIdle,
   rest: measureRest,
   secondStart,
+  coldLogins: measureColdLogins,
 };
 
 /** Unmeasured runs before the rounds: servers run for months, and just-in-time compilers and caches need a while. */

@@ -30,8 +30,12 @@ export const FIGURES = {
   setUp: { unit: 's', better: 'lower', value: ({ seconds }) => seconds },
   growth: { unit: 'MB', better: 'lower', value: ({ growthMb }) => growthMb },
   memory: { unit: 'MB', better: 'lower', value: ({ memoryMb }) => memoryMb },
+  kept: { unit: '×', better: 'higher', value: ({ rateKept }) => rateKept },
   cpuShare: { unit: '%', better: 'lower', value: ({ cpuPercent }) => cpuPercent },
 };
+
+/** A hash that yields to downloads takes seconds of a busy core. */
+const COLD_SECONDS = 3;
 
 const NO_MLSD = ['vsftpd', 'ftp-srv'];
 /** Of those with a process for each session, one: thousands of processes take minutes to come and go. */
@@ -115,6 +119,22 @@ export function makeRows({ quick }) {
       0.85,
       1.2,
     ),
+    {
+      ...alone(
+        'coldLogins',
+        row('cold-logins', 'Downloads while 4 at a time log in for the first time', 'kept', [
+          '-o',
+          'small-retr',
+          '-f',
+          'big',
+          '-s',
+          big,
+          '-d',
+          COLD_SECONDS,
+        ]),
+      ),
+      seconds: COLD_SECONDS,
+    },
     row(
       'parallel',
       '64 downloads of 16 MiB at once',

@@ -1,8 +1,6 @@
 // How cost grows with what there is: sessions, accounts, tenants, entries of a folder, events. See docs/benchmarks.md.
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { fail, setup } from '../scripts/setup.mjs';
@@ -13,6 +11,7 @@ import { removeGroupParents, sleep } from './process-group.mjs';
 import { isInside, runInside } from './sandbox.mjs';
 import { Quayside } from './servers/quayside.mjs';
 import { median } from './summary.mjs';
+import { timedLogin } from './timed-login.mjs';
 
 const USAGE = `npm run bench:scale -- [options]
 
@@ -230,29 +229,9 @@ async function cpuOf(server, work) {
 async function firstLogins(server, nameOf) {
   const times = [];
   const cpu = await cpuOf(server, async () => {
-    for (let n = 0; n < COLD_LOGINS; n++) times.push(await login(server, nameOf()));
+    for (let n = 0; n < COLD_LOGINS; n++) times.push(await timedLogin({ ...server.login(), user: nameOf() }));
   });
   return { 'first login, ms': median(times), 'first login, CPU ms': (cpu / COLD_LOGINS) * 1e3 };
-}
-
-/** Milliseconds from USER to 230. */
-async function login(server, user) {
-  const { port, password } = server.login();
-  const socket = connect(port, '127.0.0.1').setNoDelay();
-  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
-  const reply = async (code) => {
-    const { value } = await lines.next();
-    if (!value?.startsWith(`${code} `)) throw new Error(`${user}: ${value}`);
-  };
-  await reply(220);
-  const startedAt = performance.now();
-  socket.write(`USER ${user}\r\n`);
-  await reply(331);
-  socket.write(`PASS ${password}\r\n`);
-  await reply(230);
-  const ms = performance.now() - startedAt;
-  socket.end('QUIT\r\n');
-  return ms;
 }
 
 async function requests(server, path) {

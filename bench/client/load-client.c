@@ -50,10 +50,10 @@ typedef struct {
 
 static struct {
   const char *op, *user, *password, *file, *command, *tag;
-  int port, tls, threads, count, depth;
+  int port, tls, threads, count, depth, pause_ms;
   double seconds;
   size_t size;
-} options = {"retr", "anonymous", "a@b.c", "big", "NOOP", "x", 21, 0, 1, 1, 1, 1, 1UL << 30};
+} options = {"retr", "anonymous", "a@b.c", "big", "NOOP", "x", 21, 0, 1, 1, 1, 0, 1, 1UL << 30};
 
 static SSL_CTX *tls_context;
 static int source_fd;
@@ -424,6 +424,7 @@ static void run_control(Thread *t, Control *c, double until) {
   int length = 0;
   for (int i = 0; i < options.depth; i++) length += sprintf(batch + length, "%s\r\n", options.command);
   while (now() < until) {
+    if (options.pause_ms) usleep(options.pause_ms * 1000);
     double from = now();
     if (control_write(c, batch, length) != length) die("%s", options.command);
     for (int i = 0; i < options.depth; i++) {
@@ -502,7 +503,7 @@ static void *run_thread(void *argument) {
 
 static void parse_options(int count, char **values) {
   int option;
-  while ((option = getopt(count, values, "o:p:u:w:f:c:t:n:k:d:s:g:T")) != -1) {
+  while ((option = getopt(count, values, "o:p:u:w:f:c:t:n:k:i:d:s:g:T")) != -1) {
     switch (option) {
       case 'o': options.op = optarg; break;
       case 'p': options.port = atoi(optarg); break;
@@ -513,6 +514,7 @@ static void parse_options(int count, char **values) {
       case 't': options.threads = atoi(optarg); break;
       case 'n': options.count = atoi(optarg); break;
       case 'k': options.depth = atoi(optarg); break;
+      case 'i': options.pause_ms = atoi(optarg); break;
       case 'd': options.seconds = atof(optarg); break;
       case 's': options.size = strtoull(optarg, NULL, 10); break;
       case 'g': options.tag = optarg; break;
@@ -562,10 +564,11 @@ static void print_result(Thread *threads) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   double cpu = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-  printf("{\"seconds\":%.6f,\"ops\":%ld,\"bytes\":%ld,\"lines\":%ld,\"failures\":%ld,\"p50us\":%.1f,\"p99us\":%.1f,"
+  printf("{\"seconds\":%.6f,\"ops\":%ld,\"bytes\":%ld,\"lines\":%ld,\"failures\":%ld,\"p50us\":%.1f,\"p99us\":%.1f,\"maxUs\":%.1f,"
          "\"clientCpuSeconds\":%.3f,\"tls\":\"%s\",\"dataHandshakes\":%ld,\"dataResumed\":%ld}\n",
          seconds, sum.ops, sum.bytes, sum.lines, sum.failures, sum.latencies ? all[sum.latencies / 2] : 0.0,
-         sum.latencies ? all[(long)(sum.latencies * 0.99)] : 0.0, cpu, negotiated, data_handshakes, data_resumed);
+         sum.latencies ? all[(long)(sum.latencies * 0.99)] : 0.0,
+         sum.latencies ? all[sum.latencies - 1] : 0.0, cpu, negotiated, data_handshakes, data_resumed);
   fflush(stdout);
 }
 

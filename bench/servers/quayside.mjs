@@ -69,6 +69,10 @@ export class Quayside {
     return { port: this.ports.ftp, user: `${account}@${TENANT}`, password: this.password };
   }
 
+  get tenant() {
+    return TENANT;
+  }
+
   get uploads() {
     return join(this.trees.get('bench'), 'up');
   }
