@@ -53,17 +53,22 @@ export class EventPublisher {
    */
   async publish(events: readonly Envelope[], round = 0): Promise<PublishedJob[]> {
     if (events.length === 0) return [];
-    const jobs = batchesOf(events).map((batch) => jobOf(batch, round));
+    const jobs: PublishedJob[] = [];
     try {
       await this.call('publish', async (queue) => {
-        // One by one: addBulk makes and drops two temporary tables per call, which costs PostgreSQL three single adds.
-        // What is added twice after a failure in the middle has the same id.
-        for (const { name, data, opts } of jobs) await queue.add(name, data, opts);
+        // One by one: addBulk makes and drops two temporary tables per call, which costs PostgreSQL three single adds,
+        // and packed as they go, so that customers are served in between. What is added twice after a failure in the
+        // middle has the same id.
+        for (const batch of batchesOf(events)) {
+          const { name, data, opts } = jobOf(batch, round);
+          await queue.add(name, data, opts);
+          jobs.push({ jobId: opts.jobId, eventIds: batch.map(({ id }) => id) });
+        }
       });
     } catch (error) {
       throw isContentRefused(error) ? new EventsRefusedError(error) : error;
     }
-    return jobs.map(({ opts, eventIds }) => ({ jobId: opts.jobId, eventIds }));
+    return jobs;
   }
 
   /** Of these jobs, those that the queue still has to work on. The others are done, failed for good, or lost. */
@@ -127,7 +132,6 @@ function batchesOf(events: readonly Envelope[]): (readonly Envelope[])[] {
 function jobOf(batch: readonly Envelope[], round: number) {
   return {
     name: 'batch',
-    eventIds: batch.map(({ id }) => id),
     data: packBatch(batch),
     opts: {
       jobId: round === 0 ? batchId(batch) : `${batchId(batch)}-${round}`,

@@ -258,21 +258,57 @@ describe('SpoolDrainer', () => {
     expect(events).toEqual([failed]);
   });
 
-  it('lets the records of a flood of transfers wait, but not bytes that are given back', async () => {
-    let came: (() => void) | null = null;
+  describe('holds', () => {
+    let came: (() => void) | null;
     const applyLedger = async (batch: readonly SpoolLedgerEntry[]): Promise<void> => {
       ledger.push(...batch);
       came?.();
     };
-    drainTo({ applyLedger }, { floodLingerMs: 60_000 });
-    for (let n = 0; n < 300; n++) spool.note(aFact(n));
-    await drainer.drain(10_000);
-    spool.note(aFact(300));
-    await sleep(50);
-    expect(ledger).toHaveLength(300);
-    const given = new Promise<void>((resolve) => (came = resolve));
-    spool.note(aFact(-1));
-    await given;
-    expect(ledger.map(({ bytes }) => bytes).slice(-2)).toEqual([300, -1]);
+    async function burst(): Promise<void> {
+      for (let n = 0; n < 1_000; n++) {
+        spool.note(aFact(n));
+        if (n % 20 === 0) await sleep(1);
+      }
+    }
+    beforeEach(() => {
+      came = null;
+    });
+
+    it('the records of a burst, but not bytes that are given back', async () => {
+      const given = new Promise<void>((resolve) => (came = resolve));
+      drainTo({ applyLedger }, { lingerMs: 20, holdMs: 60_000 });
+      await burst();
+      expect(ledger).toEqual([]);
+      spool.note(aFact(-1));
+      await given;
+      expect(ledger).toHaveLength(1_001);
+    });
+
+    it('the records of a burst, but not for somebody who waits for them', async () => {
+      drainTo({ applyLedger }, { lingerMs: 20, holdMs: 60_000 });
+      await burst();
+      expect(ledger).toEqual([]);
+      expect(await drainer.drain(10_000)).toBe(true);
+      expect(ledger).toHaveLength(1_000);
+    });
+
+    it('a batch no longer than until its burst is over', async () => {
+      const given = new Promise<void>((resolve) => (came = resolve));
+      drainTo({ applyLedger }, { lingerMs: 20, holdMs: 60_000 });
+      await burst();
+      await given;
+      expect(ledger).toHaveLength(1_000);
+    });
+
+    it('no more than so many records', async () => {
+      drainTo({ applyLedger }, { lingerMs: 20, holdMs: 60_000 });
+      for (let n = 0; n < 6_000; n++) spool.note(aFact(n));
+      await new Promise<void>((resolve) => {
+        came = () => {
+          if (ledger.length >= 6_000) resolve();
+        };
+      });
+      expect(ledger).toHaveLength(6_000);
+    });
   });
 });

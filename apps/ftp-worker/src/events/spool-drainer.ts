@@ -6,6 +6,7 @@ import { type EventKey, type SentBatch, SentBatches, type SentJob } from './sent
 import { type ContentRefusedError, SplitDelivery } from './split-delivery.js';
 import type { SpoolLedgerEntry, SpoolRecord } from './spool-record.js';
 import { isReached, type SpoolPosition } from './spool-segments.js';
+import { TAIL_RECORDS } from './spool-tail.js';
 
 /** Something that can never be applied as it is. */
 export type RefusedPart =
@@ -34,8 +35,8 @@ export interface SpoolDrainerOptions {
   readonly log: Log;
   /** How long a first record waits for company. */
   readonly lingerMs?: number;
-  /** How long records of busy transfers may wait for company. */
-  readonly floodLingerMs?: number;
+  /** Longest that records wait for company while customers keep the worker busy. */
+  readonly holdMs?: number;
   /** How often the log is asked for what has been sent. */
   readonly confirmMs?: number;
   /** After this long, the queue is asked whether it still has what the log has not. */
@@ -46,18 +47,20 @@ export interface SpoolDrainerOptions {
   readonly sync?: boolean;
 }
 
-/** A batch of this size tells that more are coming. */
-const BUSY_RECORDS = 25;
+const LINGER_MS = 50;
 /**
- * The wait is this many times as long then: what a batch costs database and queue hardly depends on its size. An upload
- * that waits for room counts on deletions to be in the ledger after 150 ms (upload-lease.ts), so it cannot be much.
+ * Each record that comes in the first wait lets the batch wait this much longer: what a batch costs database, queue and
+ * consumer hardly depends on its size, and customers need the processor now.
  */
-const BUSY_LINGER = 2;
-/** Records read at once where many wait; the publisher makes jobs of at most 100 events of them. */
+const HOLD_PER_RECORD_MS = 25;
+const HOLD_MS = 1_500;
+/** A batch is held in steps, and goes when one brings hardly anything: the burst is over. */
+const HOLD_STEP_MS = 100;
+const LULL_RECORDS = 5;
+/** Where so many wait, they go. The spool's tail keeps as many, so that none is read from the disk again. */
+const HELD_RECORDS = TAIL_RECORDS;
+/** Records of one batch; the publisher makes several jobs of it. */
 const READ_RECORDS = 2_000;
-/** Records that come in one wait when transfers keep the worker busy: then the log of them may come a little later. */
-const FLOOD_RECORDS = 250;
-const FLOOD_LINGER_MS = 900;
 /** Events that the log is asked for at once. */
 const CONFIRM_EVENTS = 2_000;
 const CONFIRM_MS = 1_000;
@@ -84,25 +87,25 @@ export class SpoolDrainer {
   private carried: SpoolPosition;
   /** What an earlier process has left, which it may have published. */
   private readonly inherited: SpoolPosition;
-  private hurry = false;
+  /** What lies before it waits for no company any more. */
+  private due: SpoolPosition;
   private awaited = 0;
-  private busy = false;
-  private flooded = false;
   /** Somebody may be waiting for bytes that were given back. */
   private roomMade = false;
-  private rests = false;
+  private holds = false;
   private headSinceMs: number | null = null;
   private failures = 0;
 
   constructor(private readonly options: SpoolDrainerOptions) {
     this.carried = options.spool.drained;
+    this.due = this.carried;
     this.inherited = options.spool.end;
   }
 
   start(): void {
     this.options.spool.onRoomMade = () => {
       this.roomMade = true;
-      if (this.rests) this.carryPause.end();
+      if (this.holds) this.carryPause.end();
     };
     this.running ??= Promise.all([this.carryAll(), this.confirmAll()]);
   }
@@ -121,7 +124,7 @@ export class SpoolDrainer {
    * `deadlineMs`.
    */
   drain(deadlineMs: number): Promise<boolean> {
-    this.hurry = true;
+    this.due = this.options.spool.end;
     this.carryPause.end();
     return this.reach(() => this.carried, deadlineMs);
   }
@@ -170,31 +173,45 @@ export class SpoolDrainer {
   }
 
   private async carryAll(): Promise<void> {
-    const { spool, lingerMs = 50, maxUnapplied = MAX_UNAPPLIED } = this.options;
+    const { spool, maxUnapplied = MAX_UNAPPLIED } = this.options;
     const { signal } = this.stopping;
     while (!signal.aborted) {
       await spool.waitFor(this.carried, signal);
       while (!signal.aborted && this.sent.waiting >= maxUnapplied) await this.progress();
       if (signal.aborted) break;
-      if (this.mayWait()) await this.carryPause.wait(this.busy ? lingerMs * BUSY_LINGER : lingerMs);
-      if (this.flooded && !this.roomMade && this.mayWait()) await this.rest();
-      this.hurry = false;
+      if (this.mayWait()) {
+        await this.gather();
+        this.due = spool.end;
+      }
       this.roomMade = false;
       await this.carryBatch(this.carried);
     }
     this.wakeWaiters();
   }
 
-  private mayWait(): boolean {
-    if (this.hurry || this.stopping.signal.aborted) return false;
-    return this.options.spool.stats().depth - this.sent.records < READ_RECORDS;
+  /** Waits for company: the longer, the more comes, but not where somebody waits for room. */
+  private async gather(): Promise<void> {
+    const { lingerMs = LINGER_MS, holdMs = HOLD_MS } = this.options;
+    await this.carryPause.wait(lingerMs);
+    const endMs = performance.now() + Math.min(this.ahead() * HOLD_PER_RECORD_MS, holdMs);
+    for (let came = Infinity; came >= LULL_RECORDS && !this.roomMade && this.mayWait();) {
+      const leftMs = endMs - performance.now();
+      if (leftMs < 1) return;
+      const before = this.ahead();
+      this.holds = true;
+      await this.carryPause.wait(Math.min(leftMs, HOLD_STEP_MS));
+      this.holds = false;
+      came = this.ahead() - before;
+    }
   }
 
-  /** Ends early when bytes are given back. */
-  private async rest(): Promise<void> {
-    this.rests = true;
-    await this.carryPause.wait(this.options.floodLingerMs ?? FLOOD_LINGER_MS);
-    this.rests = false;
+  private mayWait(): boolean {
+    return !this.stopping.signal.aborted && isReached(this.carried, this.due) && this.ahead() < HELD_RECORDS;
+  }
+
+  /** Records that have not been sent. */
+  private ahead(): number {
+    return this.options.spool.stats().depth - this.sent.records;
   }
 
   private async carryBatch(from: SpoolPosition): Promise<void> {
@@ -214,8 +231,6 @@ export class SpoolDrainer {
       await this.backOff();
       return;
     }
-    this.busy = records.length >= BUSY_RECORDS;
-    this.flooded = records.length >= FLOOD_RECORDS;
     const jobs: SentJob[] = [];
     const publishing = this.publishing(events, 0, jobs);
     const applying = new SplitDelivery({

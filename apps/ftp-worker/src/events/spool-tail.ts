@@ -7,8 +7,8 @@ interface Entry {
   readonly end: number;
 }
 
-/** With the envelopes they hold about two megabytes. */
-const MOST_RECORDS = 2000;
+/** What comes while a batch is held. With the envelopes they hold about six megabytes. */
+export const TAIL_RECORDS = 6_000;
 
 /**
  * The records written last, as they were given: what is drained a moment later needs neither be read from the disk nor
@@ -19,7 +19,7 @@ export class SpoolTail {
   /** Where finished segments end. */
   private readonly ends = new Map<number, number>();
 
-  constructor(private readonly mostRecords = MOST_RECORDS) {}
+  constructor(private readonly mostRecords = TAIL_RECORDS) {}
 
   push(record: SpoolRecord, at: SpoolPosition, bytes: number): void {
     this.entries.push({ record, at, end: at.offset + bytes });
