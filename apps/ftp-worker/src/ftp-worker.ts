@@ -131,7 +131,7 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       place,
       source: { node: config.nodeName, worker: this.id },
       ledger,
-      onApplied: (transferIds) => transferIds.forEach((id) => held.end(id)),
+      onSettled: (transferIds) => transferIds.forEach((id) => held.end(id)),
       applied: new AppliedEventsRepository(database),
       dead: new DeadEventRepository(database),
       publisher: this.publisher,

@@ -15,6 +15,7 @@ import { EventSpool, type SpoolStats } from './event-spool.js';
 import { ContentRefusedError } from './split-delivery.js';
 import { type DrainTargets, type RefusedPart, SpoolDrainer } from './spool-drainer.js';
 import { SpoolJournal } from './spool-journal.js';
+import type { SpoolLedgerEntry } from './spool-record.js';
 import { dropLeftover, leftoverSpools } from './spool-leftovers.js';
 import { type LostLease, recoverSpool } from './spool-recovery.js';
 
@@ -23,8 +24,8 @@ export interface WorkerEventsParts {
   readonly place: WorkerPlace;
   readonly source: EventSource;
   readonly ledger: Pick<QuotaLedgerRepository, 'apply' | 'release' | 'reserve'>;
-  /** The ledger has applied what these transfers changed. */
-  readonly onApplied: (transferIds: readonly string[]) => void;
+  /** The ledger has applied what these transfers changed, or never will: their leases have nothing more to stand for. */
+  readonly onSettled: (transferIds: readonly string[]) => void;
   readonly applied: Pick<AppliedEventsRepository, 'unapplied'>;
   readonly dead: Pick<DeadEventRepository, 'add'>;
   readonly publisher: Pick<EventPublisher, 'publish' | 'queued'>;
@@ -93,12 +94,14 @@ export class WorkerEvents {
   }
 
   private targets(): DrainTargets {
-    const { applied, dead, ledger, onApplied, publisher } = this.parts;
+    const { applied, dead, ledger, onSettled, publisher } = this.parts;
+    const settled = (entries: readonly SpoolLedgerEntry[]): void =>
+      onSettled(entries.flatMap(({ transferId }) => transferId ?? []));
     return {
       applyLedger: async (entries) => {
         try {
           await ledger.apply(entries);
-          onApplied(entries.flatMap(({ transferId }) => transferId ?? []));
+          settled(entries);
         } catch (error) {
           throw isContentRefused(error) ? new ContentRefusedError(error) : error;
         }
@@ -112,7 +115,10 @@ export class WorkerEvents {
       },
       unapplied: (events) => applied.unapplied(events),
       queued: (jobIds) => publisher.queued(jobIds),
-      setAside: (refused, fault) => dead.add({ ...deadEvent(refused), source: 'spool', fault }),
+      setAside: async (refused, fault) => {
+        await dead.add({ ...deadEvent(refused), source: 'spool', fault });
+        if (refused.part === 'ledger') settled([refused.entry]);
+      },
     };
   }
 

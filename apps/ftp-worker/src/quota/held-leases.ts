@@ -10,7 +10,7 @@ export class HeldLeases {
     this.held.add(id);
   }
 
-  /** Given back, or applied. */
+  /** Given back, applied, or never to be applied. */
   end(id: string): void {
     this.held.delete(id);
   }

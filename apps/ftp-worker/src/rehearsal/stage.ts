@@ -55,7 +55,7 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
     place: { ...place, slot: 1, count: 2 },
     source: { node: config.nodeName, worker: workerId },
     ledger,
-    onApplied: () => undefined,
+    onSettled: () => undefined,
     applied: { unapplied: async () => [] },
     dead: { add: async () => undefined },
     publisher: {
