@@ -644,6 +644,7 @@ describe('listings', () => {
     expect((await get('-la dir', 'LIST')).toString()).toMatch(/ c\.txt\r\n$/);
     expect((await get('-x y', 'LIST')).toString()).toMatch(/ -x y\r\n$/);
     expect((await get('-R', 'LIST')).toString()).toContain('\r\n./dir:\r\n');
+    expect((await get('-R /', 'LIST')).toString()).toContain('\r\n/dir:\r\n');
     expect((await get('-S', 'NLST')).toString()).toBe('b.txt\r\n-x y\r\na.log\r\ndir\r\n');
   });
 

@@ -67,13 +67,14 @@ async function* listBelow(
       if (visited === 0 || !(error instanceof DomainError)) throw error;
       continue;
     }
+    const prefix = name.endsWith('/') ? name : `${name}/`;
     yield visited === 0 ? `${name}:\r\n` : `\r\n${name}:\r\n`;
     for await (const page of inOrder(pages, options)) {
       yield linesOf(page, format);
       if (depth >= MAX_DEPTH) continue;
       for (const entry of page) {
         if (entry.kind !== 'directory' || queue.length >= MAX_DIRECTORIES) continue;
-        queue.push({ path: childOf(path, entry.name), name: `${name}/${entry.name}`, depth: depth + 1 });
+        queue.push({ path: childOf(path, entry.name), name: `${prefix}${entry.name}`, depth: depth + 1 });
       }
     }
   }
