@@ -78,7 +78,7 @@ describe('explain', () => {
     expect(await explain({ operation: 'login', protocol: 'ftp' })).toMatchObject({
       code: 'auth.tls-required',
       rule: { source: 'account', policyId: accountPolicy },
-      reply: { code: 530, text: 'Login incorrect' },
+      reply: { code: 530, text: 'Authentication failed.' },
     });
     expect(await explain({ operation: 'login', protocol: 'ftp', tls: true })).toMatchObject({ allowed: true });
   });
@@ -166,10 +166,10 @@ describe('explain', () => {
     const edit = (caps: object | null) =>
       api.call('PATCH', `/v1/tenants/acme/policies/${accountPolicy}`, { body: { rules: { caps } } });
     for (const [cap, request, code, reply] of [
-      ['sessions', { operation: 'login' }, 'session.limit', 421],
-      ['tenantSessions', { operation: 'login' }, 'session.limit', 421],
-      ['sessionsPerAddress', { operation: 'login' }, 'session.limit', 421],
-      ['loginsPerMinute', { operation: 'login' }, 'session.limit', 421],
+      ['sessions', { operation: 'login' }, 'session.limit', 530],
+      ['tenantSessions', { operation: 'login' }, 'session.limit', 530],
+      ['sessionsPerAddress', { operation: 'login' }, 'session.limit', 530],
+      ['loginsPerMinute', { operation: 'login' }, 'session.limit', 530],
       ['monthlyUpload', { operation: 'upload', path: '/x' }, 'quota.traffic', 450],
       ['monthlyDownload', { operation: 'download', path: '/x' }, 'quota.traffic', 450],
       ['monthlyTotal', { operation: 'append', path: '/x' }, 'quota.traffic', 450],
@@ -197,7 +197,7 @@ describe('explain', () => {
     expect(await sessions.takeLogin(account.id, 2)).toBe(true);
     expect(await explain({ operation: 'login' })).toMatchObject({ allowed: true });
     expect(await sessions.takeLogin(account.id, 2)).toBe(true);
-    const spent = { code: 'session.limit', rule: { rule: 'cap loginsPerMinute 2' }, reply: { code: 421 } };
+    const spent = { code: 'session.limit', rule: { rule: 'cap loginsPerMinute 2' }, reply: { code: 530 } };
     expect(await explain({ operation: 'login' })).toMatchObject(spent);
     // Asking takes nothing, and a minute gives all of it back.
     await api.database.pool.query(`UPDATE login_rate SET at = at - interval '1 minute' WHERE account_id = $1`, [

@@ -18,6 +18,7 @@ import {
   loginNameOf,
   type Operation,
   parseAddress,
+  REFUSED_LOGIN,
   sourceOf,
   toReply,
   trafficLeft,
@@ -72,7 +73,8 @@ export class StandingLimits {
     else if (full(tenantSessions, now.tenant)) cap = 'tenantSessions';
     else if (full(sessions, now.account)) cap = 'sessions';
     else if (full(sessionsPerAddress, now.address)) cap = 'sessionsPerAddress';
-    return cap === null ? null : refusal('session.limit', policy.capRule(cap));
+    if (cap === null) return null;
+    return { allowed: false, code: 'session.limit', rule: policy.capRule(cap), reply: REFUSED_LOGIN };
   }
 
   /** Whether the operation may move or keep one byte more. */

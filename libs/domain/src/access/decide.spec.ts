@@ -162,7 +162,7 @@ describe('decide', () => {
     });
     expect(ask(aSubject({}, { account: account('suspended') }), 'login')).toMatchObject({
       reply: 530,
-      text: 'Login incorrect',
+      text: 'Authentication failed.',
       code: 'account.suspended',
     });
     const stricter = aSubject(
@@ -183,7 +183,7 @@ describe('decide', () => {
       ask(aSubject({}, { account: account('suspended') }), 'login'),
     ];
     expect(new Set(refused.map(({ code }) => code)).size).toBe(6);
-    for (const { reply, text } of refused) expect([reply, text]).toEqual([530, 'Login incorrect']);
+    for (const { reply, text } of refused) expect([reply, text]).toEqual([530, 'Authentication failed.']);
   });
 
   it('is what the worker throws', () => {
@@ -242,6 +242,6 @@ describe('an open session', () => {
   it('logs the true code behind the one text', () => {
     const decision = evaluateLogin(facts({ account: account('suspended') }));
     if (decision.ok) throw new Error('The login was let in');
-    expect(loginError(decision)).toMatchObject({ code: 'account.suspended', message: 'Login incorrect' });
+    expect(loginError(decision)).toMatchObject({ code: 'account.suspended', message: 'Authentication failed.' });
   });
 });

@@ -5,7 +5,7 @@ import type { VirtualPath } from '../paths/virtual-path.js';
 import type { DecidingRule } from './access-policy.js';
 import { type CredentialLimits, NO_CREDENTIAL_LIMITS, restrictToCredential } from './credential-limits.js';
 import { type AccessView, permissionRule } from './effective-permissions.js';
-import { evaluateLogin, type LoginFacts, loginError } from './login-policy.js';
+import { evaluateLogin, type LoginFacts, loginError, refusedLoginReply } from './login-policy.js';
 import { type PathAccess, type PathRefusal, refusesPath } from './path-access.js';
 import { PERMISSIONS } from './permission.js';
 import { effectiveStatus } from './status.js';
@@ -72,7 +72,7 @@ export function decide(subject: AccessSubject, request: AccessRequest): AccessDe
       allowed: false,
       code: login.error,
       rule: login.rule,
-      ftpReply: { ...toReply(loginError(login)), code: 530 },
+      ftpReply: refusedLoginReply(loginError(login)),
     };
   }
   if (request.operation === 'login') return { allowed: true, code: null, rule: null, ftpReply: DONE.login };

@@ -1,5 +1,6 @@
 import { DomainError } from '../errors/domain-error.js';
-import { ERROR_CATALOG, type ErrorCode } from '../errors/error-catalog.js';
+import type { ErrorCode } from '../errors/error-catalog.js';
+import { type ErrorReply, toReply } from '../errors/to-reply.js';
 import type { AccessPolicy, DecidingRule, Visit } from './access-policy.js';
 import { type CredentialLimits, NO_CREDENTIAL_LIMITS, restrictToCredential } from './credential-limits.js';
 import { earliest } from './merge-policies.js';
@@ -59,12 +60,16 @@ export function nextLoginChange(facts: Omit<LoginFacts, 'attempt'>, atMs: number
   return earliest([expiresAtMs !== null && expiresAtMs > atMs ? expiresAtMs : null, policy.nextChange(atMs)]);
 }
 
-/** The text that every refused login gets (SEMANTICS: one text), unless an admin wrote one for the customer. */
-export function refusedLoginText(refusal: Pick<LoginRefusal, 'customerText'>): string {
-  return refusal.customerText ?? ERROR_CATALOG['auth.failed'].title;
-}
+/** One reply for every refused login: it must not tell which part was wrong (RFC 2577 §7). */
+export const REFUSED_LOGIN: ErrorReply = { code: 530, text: 'Authentication failed.' };
 
 /** The refusal as the error that the authenticator throws: true code for the log, uniform text for the client. */
 export function loginError(refusal: LoginRefusal): DomainError {
-  return new DomainError(refusal.error, { detail: refusedLoginText(refusal) });
+  return new DomainError(refusal.error, { detail: refusal.customerText ?? REFUSED_LOGIN.text });
+}
+
+/** What the client of a refused login reads: what an admin wrote for it, or what everybody reads. */
+export function refusedLoginReply({ code, detail }: DomainError): ErrorReply {
+  if (code !== 'account.suspended' || detail === undefined) return REFUSED_LOGIN;
+  return toReply(new DomainError(code, { detail }));
 }

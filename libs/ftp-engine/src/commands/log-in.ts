@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DomainError, ERROR_CATALOG, ROOT, type SessionGrant } from '@quayside/domain';
+import { type DomainError, ERROR_CATALOG, refusedLoginReply, ROOT, type SessionGrant } from '@quayside/domain';
 import { type Reply, reply } from '../control/reply.js';
 import { diagnoseLogin } from '../doctor/diagnose.js';
 import { DOCTOR } from '../doctor/doctor-table.js';
@@ -7,8 +7,6 @@ import { AccountFileSystem } from '../filesystem/account-file-system.js';
 import { type LoginAttempt, LoginRefusal } from '../ports.js';
 import type { Session } from '../session/session.js';
 
-/** One text for every refusal: it must not tell which part was wrong (RFC 2577 §7). */
-const INCORRECT = reply(530, 'Authentication failed.');
 const TOO_MANY_FAILURES = reply(421, 'Too many failed logins.', 'close');
 
 /** What is known about a login before any password. */
@@ -52,8 +50,10 @@ export async function refuseLogin(
     doctor: { code: diagnosis, hint: DOCTOR[diagnosis].hint },
   });
   if (error.code === 'internal') throw error;
+  const { code, text } = refusedLoginReply(error);
+  const refused = reply(code, text);
   // The password was right: no failed attempt, so neither delay nor count.
-  if (error.code === 'session.limit') return INCORRECT;
+  if (error.code === 'session.limit') return refused;
   if (ERROR_CATALOG[error.code].ftp !== 530) throw error;
   const { limits } = session.engine.options;
   session.loginFailures++;
@@ -62,7 +62,7 @@ export async function refuseLogin(
     error instanceof LoginRefusal ? error.holdMs : 0,
   );
   await sleep(restOf(holdMs, performance.now() - startedMs), undefined, { signal });
-  if (session.loginFailures < limits.loginFailures) return INCORRECT;
+  if (session.loginFailures < limits.loginFailures) return refused;
   session.endReason = 'login-failures';
   return TOO_MANY_FAILURES;
 }

@@ -39,6 +39,7 @@ describe('login', () => {
     await start({ limits: { loginFailures: 99 } });
     fixture.ports.beforeLogin = ({ login }) => {
       if (login === 'suspended') throw new DomainError('account.suspended');
+      if (login === 'unpaid') throw new DomainError('account.suspended', { detail: 'Please pay\r\ninvoice 7' });
       if (login === 'elsewhere') throw new DomainError('access.address-refused');
       if (login === 'busy') throw new DomainError('session.limit');
     };
@@ -49,12 +50,16 @@ describe('login', () => {
       replies.add((await client.expect('PASS wrong', 530)).text);
     }
     expect([...replies]).toHaveLength(1);
+    // What an admin wrote for the customer, who has proved to be the one.
+    await client.expect('USER unpaid', 331);
+    expect((await client.expect('PASS secret', 530)).lines).toEqual(['530 Please pay invoice 7']);
     expect(fixture.ports.journal.facts('login.failed').map(({ error }) => error.code)).toEqual([
       'auth.failed',
       'auth.failed',
       'account.suspended',
       'access.address-refused',
       'session.limit',
+      'account.suspended',
     ]);
   });
 

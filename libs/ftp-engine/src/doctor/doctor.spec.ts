@@ -56,7 +56,7 @@ describe('what the doctor says of a broken client', () => {
   ] as const)('a login refused with %s is %s, and reads like any other', async (code, doctor) => {
     const client = await start();
     fixture.ports.beforeLogin = () => {
-      throw new DomainError(code, { detail: 'Login incorrect' });
+      throw new DomainError(code);
     };
     await client.expect('USER bob', 331);
     expect((await client.expect('PASS secret', 530)).text).toContain('Authentication failed.');
