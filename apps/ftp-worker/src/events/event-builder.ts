@@ -9,6 +9,14 @@ export interface EventSource {
   readonly worker: string;
 }
 
+/** The times of one event, and of what happens in the same millisecond, are mostly one. */
+let lastTime = { ms: 0, text: new Date(0).toISOString() };
+
+export function isoTime(ms: number): string {
+  if (ms !== lastTime.ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
+}
+
 /** One catalogue event at its present version. */
 export function anEvent<T extends EventType>(
   source: EventSource,
@@ -25,7 +33,7 @@ export function anEvent<T extends EventType>(
     id: about.id ?? newId(),
     type,
     v: EVENT_CATALOG[type].version,
-    at: new Date(about.atMs).toISOString(),
+    at: isoTime(about.atMs),
     tenantId: about.grant?.tenantId ?? null,
     accountId: about.grant?.accountId ?? null,
     sessionId: about.session.sessionId,
@@ -75,8 +83,8 @@ export function transferEvent(
     bytes: facts.bytes,
     fileBytes: facts.fileBytes,
     sha256: facts.sha256,
-    startedAt: new Date(facts.startedAtMs).toISOString(),
-    finishedAt: new Date(facts.finishedAtMs).toISOString(),
+    startedAt: isoTime(facts.startedAtMs),
+    finishedAt: isoTime(facts.finishedAtMs),
     dataTls: facts.dataTls,
     delta: about.delta,
   };

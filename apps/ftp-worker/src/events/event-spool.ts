@@ -5,8 +5,8 @@ import type { Log } from '@quayside/ftp-engine';
 import { OpenOperations, type OpenOperation } from './open-operations.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SpoolLock } from './spool-lock.js';
-import { SpoolTail } from './spool-tail.js';
-import { decodeRecord, encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
+import { type Drainable, SpoolTail } from './spool-tail.js';
+import { decodeRecord, drainableOf, encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
 import {
   linesOf,
   listSegments,
@@ -186,12 +186,18 @@ export class EventSpool {
 
   /** Up to `limit` records from `from` on, and the position behind them; never past what is written. */
   read(from: SpoolPosition, limit: number): Promise<{ records: SpoolRecord[]; next: SpoolPosition }> {
-    const kept = this.tail.read(from, limit);
-    if (kept !== null) return Promise.resolve(kept);
     // One at a time, because they share the open segment.
     const read = this.reading.then(() => this.readDisk(from, limit));
     this.reading = read.catch(() => undefined);
     return read;
+  }
+
+  /** What there is to carry of up to `limit` records from `from` on, mostly from memory. */
+  async drainable(from: SpoolPosition, limit: number): Promise<Drainable> {
+    const kept = this.tail.read(from, limit);
+    if (kept !== null) return kept;
+    const { records, next } = await this.read(from, limit);
+    return { records: records.map(drainableOf).filter((record) => record !== null), count: records.length, next };
   }
 
   /** Resolves when everything written so far is on the disk. */

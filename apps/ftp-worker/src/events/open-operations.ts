@@ -1,10 +1,11 @@
 import { encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
+import type { UploadIntent } from './upload-intent.js';
 
 /** An operation whose end has not been recorded. */
 export interface OpenOperation {
   readonly begin: SpoolBegin;
   /** Set once the upload was sealed. */
-  readonly intent: Extract<SpoolRecord, { k: 'intent' }> | null;
+  readonly intent: UploadIntent | null;
   /** Oldest segment that holds a record of it. */
   readonly segment: number;
 }
@@ -22,7 +23,9 @@ export class OpenOperations {
         break;
       case 'intent': {
         const operation = this.open.get(record.id);
-        if (operation !== undefined) this.open.set(record.id, { ...operation, intent: record });
+        if (operation === undefined) break;
+        const { begin, segment: first } = operation;
+        this.open.set(record.id, { begin, intent: record, segment: first });
         break;
       }
       case 'end':

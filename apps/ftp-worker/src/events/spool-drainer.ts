@@ -4,7 +4,7 @@ import type { EventSpool } from './event-spool.js';
 import { Pause } from './pause.js';
 import { type EventKey, type SentBatch, SentBatches, type SentJob } from './sent-batches.js';
 import { type ContentRefusedError, SplitDelivery } from './split-delivery.js';
-import type { SpoolLedgerEntry, SpoolRecord } from './spool-record.js';
+import type { DrainableRecord, SpoolLedgerEntry } from './spool-record.js';
 import { isReached, type SpoolPosition } from './spool-segments.js';
 import { TAIL_RECORDS } from './spool-tail.js';
 
@@ -216,11 +216,12 @@ export class SpoolDrainer {
 
   private async carryBatch(from: SpoolPosition): Promise<void> {
     const { spool, targets, log } = this.options;
-    let records: SpoolRecord[];
+    let records: DrainableRecord[];
+    let count: number;
     let next: SpoolPosition;
     let events: Envelope[];
     try {
-      ({ records, next } = await spool.read(from, READ_RECORDS));
+      ({ records, count, next } = await spool.drainable(from, READ_RECORDS));
       events = records.flatMap(eventOf);
       this.headSinceMs = events.length === 0 ? null : Date.parse(events[0]!.at);
       if (this.options.sync === true && records.some(isSettledByRecord)) await spool.sync();
@@ -247,7 +248,7 @@ export class SpoolDrainer {
     this.sent.add({
       from,
       next,
-      records: records.length,
+      records: count,
       oldestMs: events.length === 0 ? null : Date.parse(events[0]!.at),
       waiting: new Map(events.map(({ id, at }) => [id, { id, at }])),
       jobs,
@@ -386,7 +387,7 @@ export class SpoolDrainer {
   }
 
   private async publishAgain(batch: SentBatch, lost: ReadonlySet<string>, queued: ReadonlySet<string>): Promise<void> {
-    const { records } = await this.options.spool.read(batch.from, batch.records);
+    const { records } = await this.options.spool.drainable(batch.from, batch.records);
     const events = records.flatMap(eventOf).filter(({ id }) => lost.has(id));
     const jobs: SentJob[] = [];
     batch.round++;
@@ -405,18 +406,18 @@ export class SpoolDrainer {
   }
 }
 
-function eventOf(record: SpoolRecord): Envelope[] {
-  return (record.k === 'fact' || record.k === 'end') && record.event !== null ? [record.event] : [];
+function eventOf({ event }: DrainableRecord): Envelope[] {
+  return event === null ? [] : [event];
 }
 
-function ledgerOf(record: SpoolRecord): readonly SpoolLedgerEntry[] {
-  return record.k === 'fact' || record.k === 'end' ? record.ledger : [];
+function ledgerOf({ ledger }: DrainableRecord): readonly SpoolLedgerEntry[] {
+  return ledger;
 }
 
 /**
  * How a failed upload ended, and when, is in this record alone. Were it lost with the machine's power after the event
  * had left, recovery would end the same upload at another time, and the log would have it twice.
  */
-function isSettledByRecord(record: SpoolRecord): boolean {
+function isSettledByRecord(record: DrainableRecord): boolean {
   return record.k === 'end' && record.event?.type === 'transfer.failed';
 }

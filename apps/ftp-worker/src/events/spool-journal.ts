@@ -15,6 +15,7 @@ import type {
 } from '@quayside/ftp-engine';
 import {
   anEvent,
+  isoTime,
   ledgerEntry,
   moveDeltas,
   moveEntries,
@@ -26,6 +27,7 @@ import {
 import { LoginRefused } from '../auth/login-refused.js';
 import type { EventSpool } from './event-spool.js';
 import type { SpoolLedgerEntry, SpoolPlace } from './spool-record.js';
+import { completionOf } from './upload-intent.js';
 
 export interface SpoolJournalOptions {
   readonly spool: EventSpool;
@@ -261,8 +263,11 @@ class SpooledUpload implements UploadRecord {
   }): Promise<void> {
     // The event's time is settled here, because a replay must build the same event that may have been sent already.
     this.intendedAtMs = sealed.facts.finishedAtMs;
-    const event = this.event({ ...sealed.facts, outcome: 'completed' }, this.intendedAtMs, null);
-    await this.spool.append({ k: 'intent', id: this.transferId, token: sealed.token, event }, { sync: sealed.sync });
+    const completed = completionOf(sealed.facts, isoTime(this.intendedAtMs));
+    await this.spool.append(
+      { k: 'intent', id: this.transferId, token: sealed.token, completed },
+      { sync: sealed.sync },
+    );
   }
 
   async committed(facts: TransferFacts, delta: LedgerDelta): Promise<void> {

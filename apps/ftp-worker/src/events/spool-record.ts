@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { VirtualPath, SpaceBackend } from '@quayside/domain';
 import type { Envelope } from '@quayside/events';
+import type { UploadIntent } from './upload-intent.js';
 
 /** One change of a ledger. Applied once per `eventId` and `spaceId`, however often it arrives. */
 export interface SpoolLedgerEntry {
@@ -58,8 +59,7 @@ export type SpoolBegin =
 
 export type SpoolRecord =
   | SpoolBegin
-  /** The upload is sealed and will be published: `event` is its `transfer.completed`, without the delta. */
-  | { readonly k: 'intent'; readonly id: string; readonly token: string; readonly event: Envelope }
+  | UploadIntent
   /** How an operation ended; closes its begin. `event` is null where nothing happened after all. */
   | {
       readonly k: 'end';
@@ -70,17 +70,26 @@ export type SpoolRecord =
   /** A fact that is whole in itself. */
   | { readonly k: 'fact'; readonly event: Envelope; readonly ledger: readonly SpoolLedgerEntry[] };
 
+/** What is carried to ledger and queue. */
+export type DrainableRecord = Extract<SpoolRecord, { k: 'end' | 'fact' }>;
+
 /** Hex digits of the checksum and the space behind it. */
 const PREFIX = 9;
 
 /** One line: CRC-32 of the JSON in eight hex digits, a space, the JSON, a newline. JSON holds no raw newline. */
 export function encodeRecord(record: SpoolRecord): Buffer {
-  const json = Buffer.from(JSON.stringify(record));
-  const line = Buffer.allocUnsafe(PREFIX + json.length + 1);
-  line.write(`${crc32(json).toString(16).padStart(8, '0')} `, 0, 'latin1');
-  json.copy(line, PREFIX);
-  line[line.length - 1] = 0x0a;
+  const json = JSON.stringify(record);
+  const end = PREFIX + Buffer.byteLength(json);
+  const line = Buffer.allocUnsafe(end + 1);
+  line.write(json, PREFIX);
+  line.write(`${crc32(line.subarray(PREFIX, end)).toString(16).padStart(8, '0')} `, 0, 'latin1');
+  line[end] = 0x0a;
   return line;
+}
+
+/** The record where it has something for ledger or queue: an operation that begins, or is sealed, has not. */
+export function drainableOf(record: SpoolRecord): DrainableRecord | null {
+  return record.k === 'end' || record.k === 'fact' ? record : null;
 }
 
 /** The record of a line without its newline; null where the line is torn or was damaged. */

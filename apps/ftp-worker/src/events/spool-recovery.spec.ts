@@ -9,7 +9,7 @@ import type { SessionFacts, TransferFacts, UploadRecord } from '@quayside/ftp-en
 import { LocalBackend, MemoryBackend, type StorageBackend } from '@quayside/storage';
 import { EventSpool } from './event-spool.js';
 import { SpoolJournal } from './spool-journal.js';
-import type { SpoolLedgerEntry } from './spool-record.js';
+import type { SpoolBegin, SpoolLedgerEntry } from './spool-record.js';
 import { recoverSpool } from './spool-recovery.js';
 import { listSegments, segmentPath } from './spool-segments.js';
 
@@ -51,7 +51,7 @@ type Step = 'record' | 'effect';
 class World {
   readonly uploads: string[] = [];
   readonly spool: EventSpool;
-  private readonly journal: SpoolJournal;
+  readonly journal: SpoolJournal;
   steps = 0;
 
   constructor(
@@ -351,6 +351,27 @@ describe.each([
     );
     await expect(checked).resolves.toBeUndefined();
   }, 60_000);
+
+  it('ends an upload whose intent an earlier worker wrote, with the whole event', async () => {
+    const world = aWorld();
+    const [path, transferId] = [parsePath('/a'), newId()];
+    world.uploads.push(transferId);
+    const begin = { transferId, mount, backendPath: path, path, verb: 'STOR', startedAtMs: Date.now() };
+    world.journal.beginUpload(session, grant, begin);
+    const target = { path, accountId: grant.accountId, transferId };
+    const writer = await world.backend.openWrite(target, { mode: 'staged', intent: 'replace', start: 0 });
+    await writer.write([Buffer.alloc(9)]);
+    await writer.seal({ sync: false });
+    const [begun] = (await world.spool.read(world.spool.drained, 1)).records as [SpoolBegin];
+    const { outcome: _outcome, reason: _reason, keptBytes: _kept, ...data } = begun.event.data;
+    const event = { ...begun.event, type: 'transfer.completed', data: { ...data, bytes: 9 } };
+    await world.spool.append({ k: 'intent', id: transferId, token: writer.token, event }, { sync: true });
+    await writer.publish();
+    const recovered = await recover(world, crashed(world, 0));
+    await check(world, [recovered]);
+    expect(recovered.events).toMatchObject([{ id: begun.event.id, type: 'transfer.completed', data: { bytes: 9 } }]);
+    await world.spool.close();
+  });
 
   it('says which leases shrink, and leaves open what the storage cannot tell', async () => {
     const world = aWorld();

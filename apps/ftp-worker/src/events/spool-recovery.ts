@@ -4,6 +4,7 @@ import { ledgerEntry, moveDeltas, moveEntries } from './event-builder.js';
 import type { EventSpool } from './event-spool.js';
 import type { OpenOperation } from './open-operations.js';
 import type { SpoolPlace } from './spool-record.js';
+import { completedEvent } from './upload-intent.js';
 
 export interface SpoolRecoveryOptions {
   readonly spool: EventSpool;
@@ -75,7 +76,7 @@ async function recoverUpload(
   if (recovery.published) {
     const delta = deltaOf(place.spaceId, recovery);
     // Only a sealed upload is ever published, and its intent is on the disk before.
-    const said = intent?.event ?? begin.event;
+    const said = intent === null ? begin.event : completedEvent(begin.event, intent);
     const event = { ...said, data: { ...said.data, fileBytes: recovery.bytes, delta } };
     // On the disk before it can be drained: a second recovery must not settle on another time for the same id.
     await spool.append({ k: 'end', id, event, ledger: [ledgerEntry(event, delta, id)] }, { sync: true });

@@ -20,10 +20,12 @@ describe('SpoolTail', () => {
     const tail = filled();
     expect(tail.read({ segment: 1, offset: 20 }, 3)).toEqual({
       records: records.slice(2, 5),
+      count: 3,
       next: { segment: 1, offset: 50 },
     });
     expect(tail.read({ segment: 1, offset: 80 }, 50)).toEqual({
       records: records.slice(8),
+      count: 2,
       next: { segment: 1, offset: 100 },
     });
   });
@@ -51,6 +53,7 @@ describe('SpoolTail', () => {
     tail.finish({ segment: 1, offset: 100 });
     expect(tail.read({ segment: 1, offset: 90 }, 50)).toEqual({
       records: [records[9], records[1]],
+      count: 2,
       next: { segment: 2, offset: 10 },
     });
   });

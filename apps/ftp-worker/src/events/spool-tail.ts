@@ -1,18 +1,28 @@
-import type { SpoolRecord } from './spool-record.js';
+import { type DrainableRecord, drainableOf, type SpoolRecord } from './spool-record.js';
 import type { SpoolPosition } from './spool-segments.js';
 
 interface Entry {
-  readonly record: SpoolRecord;
-  readonly at: SpoolPosition;
+  /** Null for a record that nothing is carried of: it would only be moved by every collection of garbage. */
+  readonly record: DrainableRecord | null;
+  readonly segment: number;
+  readonly offset: number;
   readonly end: number;
 }
 
-/** What comes while a batch is held. With the envelopes they hold about six megabytes. */
+/** What waits to be drained, as far as it was asked for. */
+export interface Drainable {
+  readonly records: DrainableRecord[];
+  /** Of how many records of the spool these are what is carried. */
+  readonly count: number;
+  readonly next: SpoolPosition;
+}
+
+/** What comes while a batch is held: up to six megabytes of envelopes, of uploads, which have three records, a third. */
 export const TAIL_RECORDS = 6_000;
 
 /**
- * The records written last, as they were given: what is drained a moment later needs neither be read from the disk nor
- * parsed. Where more wait than it keeps, the oldest are read from the disk.
+ * What is to be drained of the records written last, as they were given: a moment later it needs neither be read from the
+ * disk nor parsed. Where more wait than it keeps, the oldest are read from the disk.
  */
 export class SpoolTail {
   private entries: Entry[] = [];
@@ -22,7 +32,12 @@ export class SpoolTail {
   constructor(private readonly mostRecords = TAIL_RECORDS) {}
 
   push(record: SpoolRecord, at: SpoolPosition, bytes: number): void {
-    this.entries.push({ record, at, end: at.offset + bytes });
+    this.entries.push({
+      record: drainableOf(record),
+      segment: at.segment,
+      offset: at.offset,
+      end: at.offset + bytes,
+    });
     // In blocks, so that a long backlog does not move the whole list with each record.
     if (this.entries.length >= 2 * this.mostRecords) this.entries = this.entries.slice(-this.mostRecords);
   }
@@ -36,21 +51,26 @@ export class SpoolTail {
    * What was written from `from` on without a gap; null where the record there is not kept. What lies before is dropped:
    * whoever drains has it, and asks again for some of it only where a queue has lost it.
    */
-  read(from: SpoolPosition, limit: number): { records: SpoolRecord[]; next: SpoolPosition } | null {
-    const first = this.entries.findIndex(({ at }) => at.segment === from.segment && at.offset === from.offset);
+  read(from: SpoolPosition, limit: number): Drainable | null {
+    const first = this.entries.findIndex(({ segment, offset }) => segment === from.segment && offset === from.offset);
     if (first < 0) return null;
-    const records: SpoolRecord[] = [];
-    let next = from;
-    for (let index = first; index < this.entries.length && records.length < limit; index++) {
-      const { record, at, end } = this.entries[index]!;
-      if (this.ends.get(next.segment) === next.offset) next = { segment: next.segment + 1, offset: 0 };
+    const records: DrainableRecord[] = [];
+    let { segment, offset } = from;
+    let count = 0;
+    while (count < limit && first + count < this.entries.length) {
+      const entry = this.entries[first + count]!;
+      if (this.ends.get(segment) === offset) {
+        segment++;
+        offset = 0;
+      }
       // What lies between was written past this list.
-      if (at.segment !== next.segment || at.offset !== next.offset) break;
-      records.push(record);
-      next = { segment: at.segment, offset: end };
+      if (entry.segment !== segment || entry.offset !== offset) break;
+      if (entry.record !== null) records.push(entry.record);
+      offset = entry.end;
+      count++;
     }
     this.entries = this.entries.slice(first);
     for (const finished of this.ends.keys()) if (finished < from.segment) this.ends.delete(finished);
-    return { records, next };
+    return { records, count, next: { segment, offset } };
   }
 }
