@@ -517,9 +517,14 @@ export function describeStorageBackend(name: string, make: () => Promise<Backend
         expect(await partialCount()).toBe(0);
       });
 
-      it('forgets an older partial when a fresh upload is finished', async () => {
+      it('forgets an older partial when a fresh upload is finished, and says which', async () => {
         await keepPartial('/file', 'older');
-        await put('/file', 'fresh');
+        const older = await backend.partial(p('/file'), ALICE);
+        const writer = await writing('/file', 'fresh', REPLACE, ALICE);
+        await writer.seal({ sync: false });
+        await writer.publish();
+        expect(await writer.finish()).toBe(older!.transferId);
+        expect(await writer.finish()).toBeNull();
         expect(await backend.partial(p('/file'), ALICE)).toBeNull();
         expect(await partialCount()).toBe(0);
       });

@@ -86,10 +86,10 @@ export interface StorageWriter {
    */
   publish(): Promise<Published>;
   /**
-   * After the result is journalled: drop the replaced content, and an older partial of the account at the same path
-   * (whoever accounts for it asks `partial` before). Never throws.
+   * After the result is journalled: drop the replaced content, and an older partial of the account at the same path.
+   * Resolves to that partial's `transferId`, null where there was none. Never throws.
    */
-  finish(): Promise<void>;
+  finish(): Promise<string | null>;
   /**
    * Give up. With `keep`, the staged bytes stay for the same account and path (`direct`: they stay in place).
    * Never throws; resolves to what was kept.

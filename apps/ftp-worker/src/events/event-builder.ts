@@ -69,7 +69,33 @@ export function transferEvent(
     readonly delta: LedgerDelta | null;
   },
 ): Envelope {
-  // Written out: objects that are put together of others cost several times as much, and every transfer makes some.
+  const whom = { session, grant, atMs: about.atMs ?? facts.finishedAtMs, id: about.id };
+  // Written out, and twice: objects that are put together of others cost several times as much, and every transfer
+  // makes some.
+  if (facts.outcome !== 'completed') {
+    const failed = {
+      remoteAddress: session.remoteAddress,
+      protocol: session.protocol,
+      clientName: session.clientName,
+      transferId: facts.transferId,
+      account: grant.username,
+      spaceId: about.spaceId,
+      direction: facts.direction,
+      verb: facts.verb,
+      path: printable(facts.path),
+      bytes: facts.bytes,
+      fileBytes: facts.fileBytes,
+      sha256: facts.sha256,
+      startedAt: isoTime(facts.startedAtMs),
+      finishedAt: isoTime(facts.finishedAtMs),
+      dataTls: facts.dataTls,
+      delta: about.delta,
+      outcome: facts.outcome,
+      reason: facts.reason ?? 'UNKNOWN',
+      keptBytes: facts.keptBytes,
+    };
+    return anEvent(source, 'transfer.failed', failed, whom);
+  }
   const data = {
     remoteAddress: session.remoteAddress,
     protocol: session.protocol,
@@ -88,15 +114,7 @@ export function transferEvent(
     dataTls: facts.dataTls,
     delta: about.delta,
   };
-  const whom = { session, grant, atMs: about.atMs ?? facts.finishedAtMs, id: about.id };
-  return facts.outcome === 'completed'
-    ? anEvent(source, 'transfer.completed', data, whom)
-    : anEvent(
-        source,
-        'transfer.failed',
-        { ...data, outcome: facts.outcome, reason: facts.reason ?? 'UNKNOWN', keptBytes: facts.keptBytes },
-        whom,
-      );
+  return anEvent(source, 'transfer.completed', data, whom);
 }
 
 /** The ledger's side of an event. */

@@ -19,8 +19,13 @@ const ALIVE = { name: 'worker_alive', text: 'SELECT 1' };
 const DATABASE_DEADLINE_MS = 1_000;
 const DIRECTIONS = ['upload', 'download'] as const;
 
+type Direction = TransferFacts['direction'];
+type TransferCounter = ReturnType<Metrics['ftpTransfersTotal']['labels']>;
+
 /** This worker's metrics: facts are counted as they pass, everything else is looked at when somebody reads. */
 export class WorkerFigures {
+  /** By direction, outcome and protocol: to find a counter by its labels costs as much as building an event. */
+  private readonly transfers = new Map<string, TransferCounter>();
   private readonly finishedBytes = { upload: 0, download: 0 };
   /** Counters must not go back where a transfer that runs is being counted as finished. */
   private readonly shownBytes = { upload: 0, download: 0 };
@@ -36,8 +41,18 @@ export class WorkerFigures {
   }
 
   transfer({ protocol }: Pick<SessionFacts, 'protocol'>, { direction, outcome, bytes }: TransferFacts): void {
-    this.parts.metrics.ftpTransfersTotal.inc({ direction, outcome, protocol });
+    this.transfersOf(direction, outcome, protocol).inc();
     this.finishedBytes[direction] += bytes;
+  }
+
+  private transfersOf(direction: Direction, outcome: TransferFacts['outcome'], protocol: SessionFacts['protocol']) {
+    const key = `${direction}/${outcome}/${protocol}`;
+    let counted = this.transfers.get(key);
+    if (counted === undefined) {
+      counted = this.parts.metrics.ftpTransfersTotal.labels({ direction, outcome, protocol });
+      this.transfers.set(key, counted);
+    }
+    return counted;
   }
 
   /** Prometheus text as things are now. */

@@ -64,12 +64,32 @@ export class QuotaLeases implements QuotaGate {
     this.later = new Later(options.log);
   }
 
-  async open(ask: QuotaAsk): Promise<QuotaLease> {
+  open(ask: QuotaAsk): Promise<QuotaLease> {
+    return this.isKnownFree(ask) ? Promise.resolve(this.runningLease(ask, false)) : this.openAsking(ask);
+  }
+
+  /** Nothing has to be asked before the upload begins: so it is for most, which must not pay for the others. */
+  private isKnownFree({ grant, mount, path, partialTransferId }: QuotaAsk): boolean {
+    const known = this.limited.get(limitKey(grant, mount));
+    return (
+      known?.stale === false &&
+      !known.limited &&
+      partialTransferId === null &&
+      !this.breaker.suspects(grant.accountId, path)
+    );
+  }
+
+  private runningLease(ask: QuotaAsk, limited: boolean): UploadLease {
+    const lease = new UploadLease(this, ask, limited);
+    this.running.add(lease);
+    return lease;
+  }
+
+  private async openAsking(ask: QuotaAsk): Promise<QuotaLease> {
     await this.throwIfHeldBack(ask);
     // A kept partial has a lease of its own, which must move over even where nothing limits the space.
     const limited = ask.partialTransferId !== null || (await this.isLimited(ask.grant, ask.mount));
-    const lease = new UploadLease(this, ask, limited);
-    this.running.add(lease);
+    const lease = this.runningLease(ask, limited);
     await lease.begin();
     return lease;
   }
@@ -176,7 +196,7 @@ export class QuotaLeases implements QuotaGate {
 
   /** While the database is away nobody can set a limit either: what was known last holds. */
   async isLimited(grant: SessionGrant, mount: GrantMount): Promise<boolean> {
-    const key = `${grant.tenantId}/${mount.spaceId}`;
+    const key = limitKey(grant, mount);
     const known = this.limited.get(key);
     if (known?.stale === false) return known.limited;
     let limited: boolean;
@@ -206,6 +226,10 @@ export class QuotaLeases implements QuotaGate {
     await this.settle();
     if (await isHeldBack()) throw new DomainError('quota.exceeded');
   }
+}
+
+function limitKey(grant: SessionGrant, mount: GrantMount): string {
+  return `${grant.tenantId}/${mount.spaceId}`;
 }
 
 function hasLimit(state: QuotaState): boolean {

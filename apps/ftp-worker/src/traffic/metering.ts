@@ -1,3 +1,4 @@
+import type { SessionGrant } from '@quayside/domain';
 import type { Log, TransferMeter, TransferMetering } from '@quayside/ftp-engine';
 import type { MonthlyTraffic } from './monthly-traffic.js';
 import type { SharedRates } from './shared-rates.js';
@@ -9,6 +10,8 @@ export interface MeteringParts {
 }
 
 const EXCHANGE_MS = 1_000;
+
+type MeteredTransfer = Parameters<TransferMetering['open']>[0];
 
 /** The engine's metering: shared rates and monthly traffic of every transfer, by the grant as it is at each piece. */
 export class Metering implements TransferMetering {
@@ -29,25 +32,12 @@ export class Metering implements TransferMetering {
     await this.exchanging;
   }
 
-  async open({ transferId, direction, grant }: Parameters<TransferMetering['open']>[0]): Promise<TransferMeter> {
+  async open(transfer: MeteredTransfer): Promise<TransferMeter> {
     const { rates, traffic } = this.parts;
-    const began = grant();
-    await traffic.begin(began, transferId, direction);
-    rates.began(began, direction);
-    return {
-      get isFree() {
-        return !rates.isLimited(grant(), direction) && !traffic.isLimited(grant());
-      },
-      take(bytes, nowMs) {
-        traffic.take(grant(), transferId, direction, bytes);
-        return rates.take(grant(), direction, bytes, nowMs);
-      },
-      waitMs: (nowMs) => rates.waitMs(grant(), direction, nowMs),
-      close() {
-        traffic.ended(began, transferId);
-        rates.ended(began, direction);
-      },
-    };
+    const began = transfer.grant();
+    if (traffic.isLimited(began)) await traffic.begin(began, transfer.transferId, transfer.direction);
+    rates.began(began, transfer.direction);
+    return new Meter(this.parts, transfer, began);
   }
 
   private async exchange(): Promise<void> {
@@ -59,5 +49,35 @@ export class Metering implements TransferMetering {
       // The parts stay as they are until the database is back.
       log.debug('shared rates and traffic could not be compared with the other workers', { error: String(error) });
     }
+  }
+}
+
+class Meter implements TransferMeter {
+  constructor(
+    private readonly parts: MeteringParts,
+    private readonly transfer: MeteredTransfer,
+    private readonly began: SessionGrant,
+  ) {}
+
+  get isFree(): boolean {
+    const { rates, traffic } = this.parts;
+    const grant = this.transfer.grant();
+    return !rates.isLimited(grant, this.transfer.direction) && !traffic.isLimited(grant);
+  }
+
+  take(bytes: number, nowMs: number): number {
+    const { transferId, direction } = this.transfer;
+    const grant = this.transfer.grant();
+    this.parts.traffic.take(grant, transferId, direction, bytes);
+    return this.parts.rates.take(grant, direction, bytes, nowMs);
+  }
+
+  waitMs(nowMs: number): number {
+    return this.parts.rates.waitMs(this.transfer.grant(), this.transfer.direction, nowMs);
+  }
+
+  close(): void {
+    this.parts.traffic.ended(this.began, this.transfer.transferId);
+    this.parts.rates.ended(this.began, this.transfer.direction);
   }
 }

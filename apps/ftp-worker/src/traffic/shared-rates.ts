@@ -42,11 +42,13 @@ export class SharedRates {
   }
 
   began(grant: SessionGrant, direction: Direction): void {
-    for (const { scope, id } of scopesOf(grant)) this.of(scope, id, direction).running++;
+    this.of('account', grant.accountId, direction).running++;
+    this.of('tenant', grant.tenantId, direction).running++;
   }
 
   ended(grant: SessionGrant, direction: Direction): void {
-    for (const { scope, id } of scopesOf(grant)) this.of(scope, id, direction).running--;
+    this.of('account', grant.accountId, direction).running--;
+    this.of('tenant', grant.tenantId, direction).running--;
   }
 
   take(grant: SessionGrant, direction: Direction, bytes: number, nowMs: number): number {
@@ -107,25 +109,29 @@ export class SharedRates {
   }
 }
 
-function limitsOf(grant: SessionGrant, direction: Direction) {
-  const { caps } = grant.policy;
-  return scopesOf(grant).flatMap(({ scope, id }) => {
-    const rate = caps[RATES[scope][direction]];
-    return rate === undefined ? [] : [{ scope, id, rate }];
-  });
+interface Limit {
+  readonly scope: Shared['scope'];
+  readonly id: string;
+  readonly rate: number;
+}
+
+/** Asked for with every piece of every transfer, of which most are under none. */
+const UNLIMITED: readonly Limit[] = [];
+
+function limitsOf({ accountId, tenantId, policy: { caps } }: SessionGrant, direction: Direction): readonly Limit[] {
+  const own = caps[RATES.account[direction]];
+  const all = caps[RATES.tenant[direction]];
+  if (own === undefined && all === undefined) return UNLIMITED;
+  const limits: Limit[] = [];
+  if (own !== undefined) limits.push({ scope: 'account', id: accountId, rate: own });
+  if (all !== undefined) limits.push({ scope: 'tenant', id: tenantId, rate: all });
+  return limits;
 }
 
 const RATES = {
   account: { up: 'sharedUploadRate', down: 'sharedDownloadRate' },
   tenant: { up: 'tenantUploadRate', down: 'tenantDownloadRate' },
 } as const satisfies Record<string, Record<Direction, keyof Caps>>;
-
-function scopesOf(grant: SessionGrant) {
-  return [
-    { scope: 'account', id: grant.accountId },
-    { scope: 'tenant', id: grant.tenantId },
-  ] as const;
-}
 
 function isUnder(row: RunningTransfers, { scope, id, direction }: Shared): boolean {
   return row.direction === direction && (scope === 'account' ? row.accountId : row.tenantId) === id;

@@ -211,7 +211,8 @@ export class AccountFileSystem {
     this.#allow({ operation: committed === null ? 'upload' : change, path }, verb);
     if (committed?.kind === 'directory') throw new DomainError('path.is-directory');
     if (committed?.kind === 'other') throw new DomainError('path.not-regular');
-    return { ...place, backend, committed, partial, looked: found !== null };
+    const { mount, backendPath } = place;
+    return { path, mount, backendPath, backend, committed, partial, looked: found !== null };
   }
 
   /** DELE: the account's own staged bytes at the name go first, then (by the next DELE) the file. */

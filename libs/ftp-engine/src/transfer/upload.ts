@@ -160,7 +160,9 @@ class UploadRun {
     });
     await this.#stream.run();
     await this.#verdict();
-    closeData(this.#data.socket).catch(() => {});
+    // In clear, a client that has ended waits for nothing of ours but the end, which a close is.
+    if (this.#data.tls) closeData(this.#data.socket).catch(() => {});
+    else this.#data.socket.destroy();
     this.#sha256 = await this.#receipt(writer, hash);
   }
 
@@ -215,25 +217,15 @@ class UploadRun {
     if (this.#sha256 !== null) {
       session.engine.receipts.add(this.place.mount.spaceId, published.entry, this.#sha256);
     }
-    await this.#finish(writer);
+    const older = await writer.finish();
+    // What another session of the account had kept at this path meanwhile is gone, and its reservation goes with it.
+    if (older !== null) await session.engine.ports.quota.dropped(older);
     session.transfers++;
     const parts = ['Transfer complete', `${facts.bytes} bytes`];
     if (writer.startBytes > 0) parts.push(`file ${writer.bytes} bytes`);
     if (this.#sha256 !== null) parts.push(`sha256=${this.#sha256}`);
     if (request.announce !== null) parts.push(`FILE: ${request.announce}`);
     return reply(226, parts.join('; '));
-  }
-
-  /** What another session of the account had kept at this path meanwhile goes too, and its reservation with it. */
-  async #finish(writer: StorageWriter): Promise<void> {
-    const { place, session } = this;
-    const { accountId, policy } = session.grant!;
-    const older =
-      policy.uploads.mode === 'direct'
-        ? null
-        : await place.backend.partial(place.backendPath, accountId).catch(() => null);
-    await writer.finish();
-    if (older !== null) await session.engine.ports.quota.dropped(older.transferId);
   }
 
   /**

@@ -101,8 +101,9 @@ export class DirectWriter implements StorageWriter {
     return { entry: entryOf(nameOf(this.#target.path), facts), replacedBytes: this.#replacedBytes };
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<null> {
     await this.#staging.drop(this.#staging.lockName(this.#target.path), 0);
+    return null;
   }
 
   async abandon({ keep }: { readonly keep: boolean }): Promise<Abandoned> {

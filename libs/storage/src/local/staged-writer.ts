@@ -30,6 +30,8 @@ export class StagedWriter implements StorageWriter {
   readonly #claimed: boolean;
   readonly #file: FileWriting;
   #state: 'open' | 'published' | 'abandoned' = 'open';
+  /** Of the sealed file; its name changes none of them. */
+  #facts: FileFacts | null = null;
   /** The staged name that holds what was replaced. */
   #replaced: { readonly name: string; readonly bytes: number } | null = null;
 
@@ -97,7 +99,8 @@ export class StagedWriter implements StorageWriter {
     await this.#file.seal(options.sync);
     translated(() => {
       const sealed = stagedToken(this.#file.fd);
-      if (sealed.bytes !== this.#file.bytes) {
+      this.#facts = sealed.facts;
+      if (sealed.facts.size !== this.#file.bytes) {
         throw new DomainError('storage.unavailable', { cause: new Error('The staged file has not the size written') });
       }
       this.token = sealed.token;
@@ -111,13 +114,16 @@ export class StagedWriter implements StorageWriter {
     return published;
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<string | null> {
     if (this.#replaced !== null) await this.#staging.drop(this.#replaced.name, this.#replaced.bytes);
     try {
       const { path, accountId } = this.#target;
-      if (!this.#staging.dropPartial(path, accountId) && this.#claimed) this.#staging.dropSidecar(this.#target);
+      const older = this.#staging.takePartial(path, accountId);
+      if (older === null && this.#claimed) this.#staging.dropSidecar(this.#target);
+      return older;
     } catch {
       // An older partial that stays expires with its time.
+      return null;
     }
   }
 
@@ -145,9 +151,10 @@ export class StagedWriter implements StorageWriter {
 
   #publish(): Published {
     if (this.#state !== 'open') throw new Error('This upload is published or abandoned already');
+    if (this.#facts === null) throw new Error('This upload is not sealed');
     const replacedBytes = this.#switchName();
     this.#state = 'published';
-    return { entry: entryOf(nameOf(this.#target.path), factsOfOpen(this.#file.fd)), replacedBytes };
+    return { entry: entryOf(nameOf(this.#target.path), this.#facts), replacedBytes };
   }
 
   /** The heart of it: after this call the name has the new bytes, and staging holds exactly what it had before. */
@@ -211,7 +218,9 @@ export class StagedWriter implements StorageWriter {
 
   /** An overwrite keeps the permission bits that the client set on the file before. */
   #takeMode(old: FileFacts): void {
-    if (factsOfOpen(this.#file.fd).mode !== old.mode) fchmodSync(this.#file.fd, old.mode & 0o777);
+    if (this.#facts!.mode === old.mode) return;
+    fchmodSync(this.#file.fd, old.mode & 0o777);
+    this.#facts = factsOfOpen(this.#file.fd);
   }
 
   /** The new name is on the disk too before the client is told so. */

@@ -131,6 +131,15 @@ export class StagingArea {
     return dropped;
   }
 
+  /** Drop the account's partial; the transfer id that it was kept with (empty where none), null where there is none. */
+  takePartial(path: VirtualPath, accountId: string): string | null {
+    const key = this.key(path, accountId);
+    // Asked first, because most uploads meet none: to unlink what is not there costs more.
+    if (this.folder.facts(`${key}.part`) === null) return null;
+    const partial = this.#partialOf(key);
+    return this.dropPartial(path, accountId) ? (partial?.transferId ?? '') : null;
+  }
+
   /** After a claimed upload is done: its sidecar goes, unless a newer partial wrote another. */
   dropSidecar(target: UploadTarget): void {
     const key = this.key(target.path, target.accountId);

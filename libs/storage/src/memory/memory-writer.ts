@@ -87,11 +87,18 @@ export class MemoryWriter implements StorageWriter {
     return { entry: this.#backend.entry(nameOf(path), this.#file), replacedBytes };
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<string | null> {
     const { path, accountId, transferId } = this.#target;
-    this.#backend.store.uploads.delete(transferId);
-    if (this.#options.mode === 'direct') this.#backend.unlock(path, transferId);
-    else this.#backend.store.partials.delete(this.#backend.key(path, accountId));
+    const { store } = this.#backend;
+    store.uploads.delete(transferId);
+    if (this.#options.mode === 'direct') {
+      this.#backend.unlock(path, transferId);
+      return null;
+    }
+    const key = this.#backend.key(path, accountId);
+    const older = store.partials.get(key);
+    store.partials.delete(key);
+    return older?.transferId ?? null;
   }
 
   async abandon({ keep }: { readonly keep: boolean }): Promise<Abandoned> {
