@@ -42,36 +42,74 @@ export const COUNTER_COLUMNS: readonly string[] = Object.values(COUNTERS);
 
 const NIL = `'00000000-0000-0000-0000-000000000000'`;
 const COLUMNS = [...COUNTER_COLUMNS, 'stored_byte_ms'];
-const SUMS = Object.keys(COUNTERS).map((key) => `sum(coalesce((a.item ->> '${key}')::bigint, 0))`);
+const KEYS = Object.keys(COUNTERS) as (keyof typeof COUNTERS)[];
+const SUMS = KEYS.map((key) => `coalesce(sum(a."${key}"), 0) AS ${COUNTERS[key]}`);
 
-function upsert(table: string, bucket: 'hour' | 'day'): string {
+function upsert(table: string, bucket: 'hour' | 'day', rows: string): string {
   return `
       INSERT INTO ${table} (tenant_id, account_id, space_id, ${bucket}, ${COLUMNS.join(', ')})
-      SELECT a.tenant_id, a.account_id, a.space_id, date_trunc('${bucket}', a.at, 'UTC') AS bucket, ${SUMS.join(', ')},
-        sum(coalesce((a.item ->> 'storedBytes')::numeric, 0)
-          * (extract(epoch FROM date_trunc('${bucket}', a.at, 'UTC') + interval '${bucket === 'hour' ? 1 : 24} hours' - a.at) * 1000)::numeric(38, 0))
-      FROM added a GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+      ${rows}
       ON CONFLICT (tenant_id, account_id, space_id, ${bucket}) DO UPDATE SET
         ${COLUMNS.map((column) => `${column} = ${table}.${column} + excluded.${column}`).join(', ')}`;
 }
 
+/** The increments of events as one parameter of {@link countUsage}; what is about the same space is one row. */
+export function incrementRows(
+  events: Iterable<{ readonly id: string; readonly usage: readonly UsageIncrement[] }>,
+): string {
+  const rows: (UsageIncrement & { readonly eventId: string })[] = [];
+  for (const { id, usage } of events) {
+    const bySpace = new Map<string | null, UsageIncrement>();
+    for (const increment of usage) {
+      const space = increment.spaceId ?? null;
+      const before = bySpace.get(space);
+      bySpace.set(space, before === undefined ? increment : added(before, increment));
+    }
+    for (const increment of bySpace.values()) rows.push({ eventId: id, ...increment });
+  }
+  return JSON.stringify(rows);
+}
+
+function added(one: UsageIncrement, other: UsageIncrement): UsageIncrement {
+  const sum: { -readonly [K in keyof UsageIncrement]: UsageIncrement[K] } = { ...one };
+  for (const key of KEYS) if (other[key] !== undefined) sum[key] = (sum[key] ?? 0) + other[key];
+  return sum;
+}
+
 /**
- * Counts the increments of events: the part of a statement that follows a CTE `counted (id, at, tenant_id, account_id,
- * usage)`, `usage` being a JSON array of {@link UsageIncrement}. FOR SHARE waits for a closing that is under way and
- * reads what it has written, so that nothing is added to a closed month.
+ * Counts the increments of events: the part of a statement that follows a CTE `counted (id, at, tenant_id, account_id)`;
+ * `parameter` holds their {@link incrementRows}. FOR SHARE waits for a closing that is under way and reads what it has
+ * written, so that nothing is added to a closed month. Days are counted from the hours.
  */
-export const COUNT_USAGE = `
+export function countUsage(parameter: string): string {
+  return `
     closing AS MATERIALIZED (
       SELECT closed_until FROM usage_closing WHERE id = 1 FOR SHARE
+    ), increments AS MATERIALIZED (
+      SELECT c.id, c.at, c.tenant_id, c.account_id, i.*
+      FROM jsonb_to_recordset(${parameter}::jsonb) AS i ("eventId" uuid, "spaceId" uuid, ${KEYS.map((key) => `"${key}" bigint`).join(', ')})
+      JOIN counted c ON c.id = i."eventId"
     ), late AS (
       INSERT INTO usage_late (event_id, at, counted_at)
-      SELECT c.id, c.at, closing.closed_until FROM counted c, closing
-      WHERE c.at < closing.closed_until AND jsonb_array_length(c.usage) > 0
+      SELECT DISTINCT i.id, i.at, closing.closed_until FROM increments i, closing WHERE i.at < closing.closed_until
       ON CONFLICT DO NOTHING
-    ), added AS (
-      SELECT c.tenant_id, coalesce(c.account_id, ${NIL}) AS account_id, coalesce((item ->> 'spaceId')::uuid, ${NIL}) AS space_id,
-        greatest(c.at, closing.closed_until) AS at, item
-      FROM counted c CROSS JOIN closing CROSS JOIN jsonb_array_elements(c.usage) AS item
-    ), hours AS (${upsert('usage_hourly', 'hour')}
-    ), days AS (${upsert('usage_daily', 'day')}
+    ), placed AS (
+      SELECT i.*, greatest(i.at, closing.closed_until) AS counted_at FROM increments i CROSS JOIN closing
+    ), by_hour AS (
+      SELECT a.tenant_id, coalesce(a.account_id, ${NIL}) AS account_id, coalesce(a."spaceId", ${NIL}) AS space_id,
+        date_trunc('hour', a.counted_at, 'UTC') AS hour, ${SUMS.join(', ')},
+        coalesce(sum(CASE WHEN a."storedBytes" IS NOT NULL THEN a."storedBytes"::numeric * (extract(epoch FROM
+          date_trunc('hour', a.counted_at, 'UTC') + interval '1 hour' - a.counted_at) * 1000)::numeric(38, 0) END), 0) AS stored_byte_ms
+      FROM placed a GROUP BY 1, 2, 3, 4
+    ), hours AS (${upsert('usage_hourly', 'hour', `SELECT h.tenant_id, h.account_id, h.space_id, h.hour, ${COLUMNS.map((column) => `h.${column}`).join(', ')} FROM by_hour h ORDER BY 1, 2, 3, 4`)}
+    ), days AS (${upsert(
+      'usage_daily',
+      'day',
+      `SELECT h.tenant_id, h.account_id, h.space_id, date_trunc('day', h.hour, 'UTC') AS day,
+        ${COUNTER_COLUMNS.map((column) => `sum(h.${column})`).join(', ')},
+        sum(h.stored_byte_ms + h.stored_bytes * (extract(epoch FROM
+          date_trunc('day', h.hour, 'UTC') + interval '23 hours' - h.hour) * 1000)::numeric(38, 0))
+      FROM by_hour h GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
+    )}
     )`;
+}

@@ -1,7 +1,7 @@
 import type { Database, Queryable, Statement } from '../database.js';
 import { asDatabaseError } from '../database-errors.js';
 import type { EventRow } from '../event-log/event-log.writer.js';
-import { COUNT_USAGE, type UsageIncrement } from './count-usage.js';
+import { countUsage, incrementRows, type UsageIncrement } from './count-usage.js';
 
 const LOCK: Statement = {
   name: 'usage-rebuild-lock',
@@ -23,8 +23,9 @@ const COUNT: Statement = {
   name: 'usage-rebuild-count',
   text: `
     WITH counted AS (
-      SELECT * FROM jsonb_to_recordset($1::jsonb) AS c (id uuid, at timestamptz, tenant_id uuid, account_id uuid, usage jsonb)
-    ), ${COUNT_USAGE}
+      SELECT c.id, c.at, c."tenantId" AS tenant_id, c."accountId" AS account_id
+      FROM jsonb_to_recordset($1::jsonb) AS c (id uuid, at timestamptz, "tenantId" uuid, "accountId" uuid)
+    ), ${countUsage('$2')}
     SELECT count(*)::int AS events FROM counted`,
 };
 
@@ -59,7 +60,10 @@ export async function rebuildUsage(
       for (;;) {
         const { rows } = await client.query<StoredEvent>(`FETCH ${BATCH} FROM usage_events`);
         if (rows.length === 0) break;
-        await sql.rows(COUNT, [JSON.stringify(rows.map((row) => countedOf(row, incrementsOf)))]);
+        const logged = rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
+        const counted = logged.map(({ id, at, tenantId, accountId }) => ({ id, at, tenantId, accountId }));
+        const increments = incrementRows(logged.map((event) => ({ id: event.id, usage: incrementsOf(event) })));
+        await sql.rows(COUNT, [JSON.stringify(counted), increments]);
         events += rows.length;
         onProgress(events);
       }
@@ -73,9 +77,4 @@ export async function rebuildUsage(
   } finally {
     client.release(broken);
   }
-}
-
-function countedOf(row: StoredEvent, incrementsOf: (event: EventRow) => readonly UsageIncrement[]) {
-  const event = { ...row, at: row.at.toISOString() };
-  return { id: row.id, at: event.at, tenant_id: row.tenantId, account_id: row.accountId, usage: incrementsOf(event) };
 }
