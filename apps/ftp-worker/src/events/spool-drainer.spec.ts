@@ -302,13 +302,13 @@ describe('SpoolDrainer', () => {
 
     it('no more than so many records', async () => {
       drainTo({ applyLedger }, { lingerMs: 20, holdMs: 60_000 });
-      for (let n = 0; n < 6_000; n++) spool.note(aFact(n));
+      for (let n = 0; n < 9_000; n++) spool.note(aFact(n));
       await new Promise<void>((resolve) => {
         came = () => {
-          if (ledger.length >= 6_000) resolve();
+          if (ledger.length >= 9_000) resolve();
         };
       });
-      expect(ledger).toHaveLength(6_000);
+      expect(ledger).toHaveLength(9_000);
     });
   });
 });

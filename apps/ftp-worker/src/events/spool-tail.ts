@@ -17,8 +17,8 @@ export interface Drainable {
   readonly next: SpoolPosition;
 }
 
-/** What comes while a batch is held: up to six megabytes of envelopes, of uploads, which have three records, a third. */
-export const TAIL_RECORDS = 6_000;
+/** What comes while a batch is held: up to nine megabytes of envelopes, of uploads, which have three records, a third. */
+export const TAIL_RECORDS = 9_000;
 
 /**
  * What is to be drained of the records written last, as they were given: a moment later it needs neither be read from the
@@ -39,7 +39,7 @@ export class SpoolTail {
       end: at.offset + bytes,
     });
     // In blocks, so that a long backlog does not move the whole list with each record.
-    if (this.entries.length >= 2 * this.mostRecords) this.entries = this.entries.slice(-this.mostRecords);
+    if (this.entries.length >= 1.25 * this.mostRecords) this.entries = this.entries.slice(-this.mostRecords);
   }
 
   /** The segment got its last byte. */
