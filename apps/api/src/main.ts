@@ -3,7 +3,15 @@ import { loadConfig } from '@quayside/config';
 import { Database } from '@quayside/database';
 import { DomainError } from '@quayside/domain';
 import { createLog, NestLogger, openTraces } from '@quayside/observability';
-import { answerParent, exitFatally, FatalError, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import {
+  answerParent,
+  dropStartGarbage,
+  exitFatally,
+  FatalError,
+  listenError,
+  reportReady,
+  stopOnRequest,
+} from '@quayside/supervisor';
 import { createApp } from './create-app.js';
 import { isMigrated } from './health/migrated.js';
 
@@ -48,6 +56,7 @@ async function main(): Promise<void> {
   log.info('listening', { host, port });
   answerParent({});
   reportReady({ host, port });
+  dropStartGarbage();
 }
 
 /** Says so where the tables are missing; the first statement of a feature would only name one of them. */

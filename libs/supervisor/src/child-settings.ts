@@ -6,6 +6,12 @@
 export const WORKER_NODE_OPTIONS: readonly string[] = ['--no-parallel-scavenge', '--expose-gc'];
 
 /**
+ * Options of Node.js for the API, which rests most of the time: a young generation of 4 MiB a half instead of 16, which a
+ * start fills and a process at rest hardly gives back, and `gc` for what the start leaves behind.
+ */
+export const API_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4', '--expose-gc'];
+
+/**
  * For glibc, in the environment of a child: one heap for all threads. With one per thread, the buffers of long transfers
  * leave twice the memory behind.
  */

@@ -5,4 +5,5 @@ export { FATAL_EXIT_CODE, FatalError, listenError, type ListenTarget } from './f
 export { assertPortFree } from './port-check.js';
 export { eachLine } from './line-splitter.js';
 export { stepBack } from './step-back.js';
-export { ONE_ARENA, WORKER_NODE_OPTIONS } from './child-settings.js';
+export { dropStartGarbage } from './drop-start-garbage.js';
+export { API_NODE_OPTIONS, ONE_ARENA, WORKER_NODE_OPTIONS } from './child-settings.js';
