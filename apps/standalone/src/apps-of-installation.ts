@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@quayside/config';
-import { API_NODE_OPTIONS, type ChildSpec, ONE_ARENA, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
+import { type ChildSpec, ONE_ARENA, RESTING_NODE_OPTIONS, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
 
 const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
@@ -53,8 +53,11 @@ export function appsOfInstallation(config: Config, env: NodeJS.ProcessEnv, setti
   });
   const count = config.ftp.workers;
   return {
-    api: spec('api', 'api', 'main.js', { nodeOptions: API_NODE_OPTIONS }),
-    consumer: spec('event-consumer', 'event-consumer', 'main.js', { niceness: BOOKKEEPING_NICENESS }),
+    api: spec('api', 'api', 'main.js', { nodeOptions: RESTING_NODE_OPTIONS }),
+    consumer: spec('event-consumer', 'event-consumer', 'main.js', {
+      nodeOptions: RESTING_NODE_OPTIONS,
+      niceness: BOOKKEEPING_NICENESS,
+    }),
     workers: Array.from({ length: count }, (_, slot) =>
       spec(`ftp-worker-${slot + 1}`, 'ftp-worker', 'worker-process.js', {
         nodeOptions: WORKER_NODE_OPTIONS,

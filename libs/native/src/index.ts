@@ -1,6 +1,5 @@
 export { errorCode } from './c-library.js';
 export { hasNativeFolder, isEscape } from './native-folder.js';
-export { giveBackMemory } from './give-back-memory.js';
 export { hasHungUp } from './hung-up.js';
 export * from './open-beneath.js';
 export { rawName } from './portable-folder.js';

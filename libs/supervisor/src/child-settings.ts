@@ -1,15 +1,14 @@
 /**
  * Options of Node.js for children of which there is one for every core. Threads that collect garbage beside the main one
- * would only take turns with it, and cost a fifth of what a small upload costs. `gc` is for what a child drops all at
- * once.
+ * would only take turns with it, and cost a fifth of what a small upload costs.
  */
-export const WORKER_NODE_OPTIONS: readonly string[] = ['--no-parallel-scavenge', '--expose-gc'];
+export const WORKER_NODE_OPTIONS: readonly string[] = ['--no-parallel-scavenge'];
 
 /**
- * Options of Node.js for the API, which rests most of the time: a young generation of 4 MiB a half instead of 16, which a
- * start fills and a process at rest hardly gives back, and `gc` for what the start leaves behind.
+ * Options of Node.js for API and consumer, which rest most of the time: a young generation of 4 MiB a half instead of 16,
+ * which a start fills and a process at rest hardly gives back, and `gc` for what the start leaves behind.
  */
-export const API_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4', '--expose-gc'];
+export const RESTING_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4', '--expose-gc'];
 
 /**
  * For glibc, in the environment of a child: one heap for all threads. With one per thread, the buffers of long transfers

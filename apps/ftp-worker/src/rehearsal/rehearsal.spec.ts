@@ -25,7 +25,10 @@ async function rehearsal(options: Partial<RehearsalOptions> = {}): Promise<Rehea
     certificate: await testCertificate(),
     log: { debug: tell, info: tell, warn: tell, error: tell },
     isBusy: () => false,
-    sessions: { plain: 2, tls: 2 },
+    acts: [
+      { plain: 1, tls: 1 },
+      { plain: 1, tls: 1 },
+    ],
     ...options,
   });
 }
@@ -56,7 +59,7 @@ describe('Rehearsal', () => {
     let reach!: () => void;
     const reached = new Promise<void>((resolve) => (reach = resolve));
     const running = await rehearsal({
-      sessions: { plain: 10_000, tls: 10_000 },
+      acts: [{ plain: 10_000, tls: 10_000 }],
       isBusy: () => {
         reach();
         return false;

@@ -1,20 +1,31 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { giveBackMemory } from '@quayside/native';
 import { RehearsalClient } from './rehearsal-client.js';
 import { LOGIN, openStage, PASSWORD, type StageOptions } from './stage.js';
 
 export interface RehearsalOptions extends Omit<StageOptions, 'folder'> {
   /** Whether customers keep the worker busy: then they have the machine, and it learns from them. */
   readonly isBusy: () => boolean;
-  /** Sessions one after the other: in each of two plain lanes, and in one under TLS. */
-  readonly sessions?: { readonly plain: number; readonly tls: number };
+  readonly acts?: readonly Act[];
+}
+
+/** Sessions one after the other: in each of two plain lanes, and in one under TLS. */
+interface Act {
+  readonly plain: number;
+  readonly tls: number;
 }
 
 /** More than this it never takes. */
 const DEADLINE_MS = 20_000;
-const SESSIONS = { plain: 40, tls: 60 };
+/**
+ * Each on a stage of its own: V8 ties what it compiles to the one engine that it has seen, and drops it when the next
+ * comes. What a second stage teaches it holds for any.
+ */
+const ACTS: readonly Act[] = [
+  { plain: 14, tls: 20 },
+  { plain: 20, tls: 40 },
+];
 const PLAIN_TRANSFERS = 16;
 const TLS_TRANSFERS = 4;
 const CONTENT = Buffer.alloc(4096, 'rehearsal ');
@@ -25,6 +36,9 @@ const QUIET_LOG = { debug: nothing, info: nothing, warn: nothing, error: nothing
  * has not seen run often, and compiles while customers wait. So a new worker serves itself for a few seconds, logins,
  * transfers and listings, through the same engine and adapters ({@link openStage}); nothing of it reaches database,
  * queue or log. It gives way as soon as customers keep the worker busy, and a failure costs nothing but the warmth.
+ *
+ * Its garbage is left to V8: a collection forced at its end takes away the shapes of objects of which none is alive just
+ * then, and with them most of the code that was compiled for them.
  */
 export class Rehearsal {
   private readonly end = new AbortController();
@@ -46,37 +60,47 @@ export class Rehearsal {
   }
 
   private async run(): Promise<void> {
-    const { config, place, log } = this.options;
+    const { config, place, log, acts = ACTS } = this.options;
     const folder = join(config.spool.dir, `rehearsal-${place.slot}`);
+    const signal = AbortSignal.any([this.end.signal, AbortSignal.timeout(DEADLINE_MS)]);
     const startedAt = performance.now();
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(join(folder, 'storage/rehearsal'), { recursive: true });
-    mkdirSync(join(folder, 'spool'), { recursive: true });
+    let sessions = 0;
     try {
-      const stage = await openStage({ ...this.options, log: QUIET_LOG, folder });
-      try {
-        const signal = AbortSignal.any([this.end.signal, AbortSignal.timeout(DEADLINE_MS)]);
-        const lanes = [this.lane(stage.port, 'a', false, signal), this.lane(stage.port, 'b', false, signal)];
-        if (this.options.certificate !== null) lanes.push(this.lane(stage.port, 'c', true, signal));
-        const results = await Promise.allSettled(lanes);
-        for (const result of results) if (result.status === 'rejected') throw result.reason;
-        const sessions = results.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value : 0), 0);
-        const ms = Math.round(performance.now() - startedAt);
-        log.debug('rehearsed', { sessions, ms });
-      } finally {
-        await stage.close();
+      for (const act of acts) {
+        rmSync(folder, { recursive: true, force: true });
+        mkdirSync(join(folder, 'storage/rehearsal'), { recursive: true });
+        mkdirSync(join(folder, 'spool'), { recursive: true });
+        sessions += await this.perform(act, folder, signal);
       }
+      log.debug('rehearsed', { sessions, ms: Math.round(performance.now() - startedAt) });
     } finally {
       rmSync(folder, { recursive: true, force: true });
-      // All of it was garbage, 40 MB by now. Customers who came meanwhile shall not wait for the collection.
-      if (!this.end.signal.aborted && !this.options.isBusy()) giveBackMemory();
     }
   }
 
   /** The number of sessions that were played. */
-  private async lane(port: number, name: string, tls: boolean, signal: AbortSignal): Promise<number> {
-    const { plain, tls: secured } = this.options.sessions ?? SESSIONS;
-    const planned = tls ? secured : plain;
+  private async perform({ plain, tls }: Act, folder: string, signal: AbortSignal): Promise<number> {
+    const stage = await openStage({ ...this.options, log: QUIET_LOG, folder });
+    try {
+      const lanes = [
+        this.lane(stage.port, 'a', false, plain, signal),
+        this.lane(stage.port, 'b', false, plain, signal),
+      ];
+      if (this.options.certificate !== null) lanes.push(this.lane(stage.port, 'c', true, tls, signal));
+      const results = await Promise.allSettled(lanes);
+      let sessions = 0;
+      for (const result of results) {
+        if (result.status === 'rejected') throw result.reason;
+        sessions += result.value;
+      }
+      return sessions;
+    } finally {
+      await stage.close();
+    }
+  }
+
+  /** The number of sessions that were played. */
+  private async lane(port: number, name: string, tls: boolean, planned: number, signal: AbortSignal): Promise<number> {
     for (let session = 0; session < planned; session++) {
       signal.throwIfAborted();
       if (this.options.isBusy()) return session;
