@@ -8,6 +8,8 @@ import { shareDataSet } from '../data-set.mjs';
 import { ProcessGroup, sleep } from '../process-group.mjs';
 import { freePort } from './peer.mjs';
 
+/** As `npm start` runs it. */
+const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=4', '--expose-gc'];
 const MAIN = join(import.meta.dirname, '../../dist/apps/standalone/apps/standalone/src/main.js');
 const PRELOAD = join(import.meta.dirname, '../worker-profile.mjs');
 const START_DEADLINE_MS = 60_000;
@@ -43,7 +45,7 @@ export class Quayside {
   async start() {
     this.ports ??= { api: await freePort(), ftp: await freePort(), ftps: await freePort() };
     const startedAt = performance.now();
-    const child = this.group.spawn(process.execPath, ['--enable-source-maps', MAIN], { env: this.#settings() });
+    const child = this.group.spawn(process.execPath, [...NODE_OPTIONS, MAIN], { env: this.#settings() });
     this.child = child;
     let printed = '';
     const ready = new Promise((resolve) => {

@@ -2,7 +2,14 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from '@quayside/config';
 import { createLog, createMetrics, NestLogger } from '@quayside/observability';
-import { answerParent, exitFatally, FatalError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import {
+  answerParent,
+  dropStartGarbage,
+  exitFatally,
+  FatalError,
+  reportReady,
+  stopOnRequest,
+} from '@quayside/supervisor';
 import { EventConsumer } from './event-consumer.js';
 import { EventConsumerModule } from './event-consumer.module.js';
 
@@ -24,6 +31,7 @@ async function main(): Promise<void> {
   log.info('event consumer ready', { queue: config.queue.url === undefined ? 'postgres' : 'redis' });
   answerParent({ metrics: () => app.get(EventConsumer).metricsText() });
   reportReady();
+  dropStartGarbage();
 }
 
 main().catch(exitFatally);

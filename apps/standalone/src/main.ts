@@ -1,5 +1,5 @@
 import { ConfigError, loadConfig } from '@quayside/config';
-import { FATAL_EXIT_CODE, FatalError } from '@quayside/supervisor';
+import { dropStartGarbage, FATAL_EXIT_CODE, FatalError } from '@quayside/supervisor';
 import { Installation } from './installation.js';
 
 /** Ctrl-C under npm arrives twice: from the terminal and passed on by npm. Only a later one means impatience. */
@@ -32,6 +32,7 @@ async function main(): Promise<number> {
   });
   try {
     await installation.start();
+    dropStartGarbage();
     await stopped;
   } catch (error) {
     if (!stopRequest.signal.aborted) throw error;
