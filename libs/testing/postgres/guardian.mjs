@@ -116,7 +116,14 @@ function signalAll(signal) {
   const parent = server.child.pid;
   process.kill(parent, signal);
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean);
-  for (const child of children) process.kill(Number(child), signal);
+  for (const child of children) {
+    try {
+      process.kill(Number(child), signal);
+    } catch (error) {
+      // A process that has ended since the list was read needs no signal.
+      if (error.code !== 'ESRCH') throw error;
+    }
+  }
 }
 
 async function end() {
