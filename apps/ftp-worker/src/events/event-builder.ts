@@ -70,32 +70,7 @@ export function transferEvent(
   },
 ): Envelope {
   const whom = { session, grant, atMs: about.atMs ?? facts.finishedAtMs, id: about.id };
-  // Written out, and twice: objects that are put together of others cost several times as much, and every transfer
-  // makes some.
-  if (facts.outcome !== 'completed') {
-    const failed = {
-      remoteAddress: session.remoteAddress,
-      protocol: session.protocol,
-      clientName: session.clientName,
-      transferId: facts.transferId,
-      account: grant.username,
-      spaceId: about.spaceId,
-      direction: facts.direction,
-      verb: facts.verb,
-      path: printable(facts.path),
-      bytes: facts.bytes,
-      fileBytes: facts.fileBytes,
-      sha256: facts.sha256,
-      startedAt: isoTime(facts.startedAtMs),
-      finishedAt: isoTime(facts.finishedAtMs),
-      dataTls: facts.dataTls,
-      delta: about.delta,
-      outcome: facts.outcome,
-      reason: facts.reason ?? 'UNKNOWN',
-      keptBytes: facts.keptBytes,
-    };
-    return anEvent(source, 'transfer.failed', failed, whom);
-  }
+  // Written out: an object that is put together of others costs several times as much, and every transfer makes one.
   const data = {
     remoteAddress: session.remoteAddress,
     protocol: session.protocol,
@@ -114,6 +89,10 @@ export function transferEvent(
     dataTls: facts.dataTls,
     delta: about.delta,
   };
+  if (facts.outcome !== 'completed') {
+    const { outcome, keptBytes } = facts;
+    return anEvent(source, 'transfer.failed', { ...data, outcome, reason: facts.reason ?? 'UNKNOWN', keptBytes }, whom);
+  }
   return anEvent(source, 'transfer.completed', data, whom);
 }
 
