@@ -67,6 +67,7 @@ export class Rehearsal {
     let sessions = 0;
     try {
       for (const act of acts) {
+        if (this.options.isBusy()) break;
         rmSync(folder, { recursive: true, force: true });
         mkdirSync(join(folder, 'storage/rehearsal'), { recursive: true });
         mkdirSync(join(folder, 'spool'), { recursive: true });
