@@ -8,8 +8,8 @@ import {
 } from '../data/address.js';
 import { PassiveChannel } from '../data/data-channel.js';
 import { announcedAddress } from '../data/announced-address.js';
-import type { OwnershipTest } from '../data/passive-pool.js';
-import { reply } from '../control/reply.js';
+import type { OwnershipTest, PassiveReservation } from '../data/passive-pool.js';
+import { type Reply, reply } from '../control/reply.js';
 import type { Session } from '../session/session.js';
 import { sessionReuse } from '../tls/protect-data-socket.js';
 import { type CommandContext, defineCommand } from './define-command.js';
@@ -26,13 +26,12 @@ export const pasv = defineCommand({
   description: 'Let the server listen for the data connection',
   rfc: 'RFC 959 §4.1.2',
   flags: { arg: 'none', prepares: true, feat: 'PASV' },
-  handler: async (context) => {
+  handler: (context) => {
     const { session } = context;
     if (session.epsvAll) return EPSV_ALL;
     const host = announcedAddress(session);
     if (host === null || !isIPv4(host)) return USE_EPSV;
-    const port = await listen(context);
-    return reply(227, `Entering Passive Mode (${formatHostPort({ host, port })}).`);
+    return listen(context, (port) => reply(227, `Entering Passive Mode (${formatHostPort({ host, port })}).`));
   },
 });
 
@@ -43,7 +42,7 @@ export const epsv = defineCommand({
   description: 'Let the server listen for the data connection, any address family',
   rfc: 'RFC 2428 §3',
   flags: { prepares: true, feat: 'EPSV' },
-  handler: async (context) => {
+  handler: (context) => {
     const { session, arg } = context;
     const wanted = parseEpsvArgument(arg);
     if (wanted === 'syntax') return SYNTAX;
@@ -53,17 +52,26 @@ export const epsv = defineCommand({
     }
     const own = protocolOf(session.origin.localAddress);
     if (wanted !== 'any' && wanted !== own) return reply(522, `Network protocol not supported, use (${own})`);
-    return reply(229, `Entering Extended Passive Mode ${formatExtendedPort(await listen(context))}`);
+    return listen(context, (port) => reply(229, `Entering Extended Passive Mode ${formatExtendedPort(port)}`));
   },
 });
 
-/** What was prepared before is given up; the new reservation is for the peer of the control connection alone. */
-async function listen({ session, signal }: CommandContext): Promise<number> {
+/**
+ * What was prepared before is given up; the new reservation is for the peer of the control connection alone. Mostly a
+ * port is free and open, and nothing has to be waited for.
+ */
+function listen(context: CommandContext, announce: (port: number) => Reply): Reply | Promise<Reply> {
+  const { session } = context;
   session.dropDataChannel();
-  const { data, options } = session.engine;
-  const reservation = await data.passive.reserve(peerOf(session), signal, session, ownershipTest(session));
-  session.dataChannel = new PassiveChannel(reservation, options.timeouts.dataConnect);
-  return reservation.port;
+  const { passive } = session.engine.data;
+  const [peer, test] = [peerOf(session), ownershipTest(session)];
+  const prepared = (reservation: PassiveReservation): Reply => {
+    session.dataChannel = new PassiveChannel(reservation, session.engine.options.timeouts.dataConnect);
+    return announce(reservation.port);
+  };
+  const reservation = passive.reserveNow(peer, session, test);
+  if (reservation !== null) return prepared(reservation);
+  return passive.reserve(peer, context.signal, session, test).then(prepared);
 }
 
 /** Where data connections must resume the control session, only one that brings its ticket is this session's. */

@@ -3,7 +3,7 @@ import type { Session } from '../session/session.js';
 import { type AbortCause, CommandAborted } from './command-aborted.js';
 import type { Reply } from './reply.js';
 
-/** One execution of one command. The AbortController is made only for handlers that look at the signal. */
+/** One execution of one command. The AbortController is taken only for handlers that look at the signal. */
 export class CommandRun implements CommandContext {
   #controller: AbortController | null = null;
   #aborted: CommandAborted | null = null;
@@ -18,7 +18,7 @@ export class CommandRun implements CommandContext {
 
   get signal(): AbortSignal {
     if (this.#controller === null) {
-      this.#controller = new AbortController();
+      this.#controller = this.session.takeController();
       if (this.#aborted !== null) this.#controller.abort(this.#aborted);
     }
     return this.#controller.signal;
@@ -43,6 +43,12 @@ export class CommandRun implements CommandContext {
 
   say(preliminary: Reply): void {
     this.write(preliminary);
+  }
+
+  /** It has ended: where nobody stopped it, the next command of the session may have its signal. */
+  ended(): void {
+    if (this.#controller !== null && this.#aborted === null) this.session.keepController(this.#controller);
+    this.#controller = null;
   }
 
   now(): number {

@@ -445,9 +445,13 @@ export class ControlChannel implements ControlLink {
     try {
       result = command.handler(run);
     } catch (thrown) {
+      run.ended();
       return this.#conclude(this.#replyTo(thrown, command));
     }
-    if (!(result instanceof Promise)) return this.#conclude(result);
+    if (!(result instanceof Promise)) {
+      run.ended();
+      return this.#conclude(result);
+    }
     this.#running = run;
     this.#runningSinceMs = Date.now();
     result.then(
@@ -473,6 +477,7 @@ export class ControlChannel implements ControlLink {
 
   /** A command that ran asynchronously has its reply. */
   #completed(outcome: Reply): void {
+    this.#running?.ended();
     this.#running = null;
     this.#lastActivityMs = performance.now();
     if (this.#closed) return this.#settle();

@@ -27,6 +27,8 @@ export interface DataChannel {
    * about in time, and the signal's reason.
    */
   ready(signal: AbortSignal): Promise<void>;
+  /** What {@link open} resolves to, where that is there already; null where it has to be waited for. */
+  openNow(): Socket | null;
   /**
    * After `ready`: the plain socket, paused and half-open; its errors are the caller's from here on. Throws like `ready`.
    */
@@ -63,6 +65,10 @@ export class PassiveChannel implements DataChannel {
 
   ready(signal: AbortSignal): Promise<void> {
     return this.reservation.arrive(this.connectTimeoutMs, signal);
+  }
+
+  openNow(): Socket | null {
+    return this.reservation.takeNow();
   }
 
   open(signal: AbortSignal): Promise<Socket> {
@@ -140,10 +146,15 @@ export class ActiveChannel implements DataChannel {
     }
   }
 
-  async open(signal: AbortSignal): Promise<Socket> {
-    signal.throwIfAborted();
+  openNow(): Socket | null {
     const socket = this.#socket;
     this.#socket = null;
+    return socket;
+  }
+
+  async open(signal: AbortSignal): Promise<Socket> {
+    signal.throwIfAborted();
+    const socket = this.openNow();
     if (socket === null) throw new DomainError('data.no-connection');
     return socket;
   }

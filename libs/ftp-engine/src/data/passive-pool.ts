@@ -138,8 +138,13 @@ export class PassiveReservation {
     const until = performance.now() + timeoutMs;
     while (this.#ended === null) if (!(await this.#change(this.#limit(until), signal))) break;
     signal.throwIfAborted();
+    return this.takeNow() ?? this.#fail();
+  }
+
+  /** What {@link take} resolves to, where it is there already. */
+  takeNow(): Socket | null {
     const socket = this.#socket;
-    if (socket === null) return this.#fail();
+    if (socket === null) return null;
     this.#socket = null;
     socket.removeListener('error', ignore);
     return socket;
@@ -345,6 +350,21 @@ export class PassivePool {
       mayPass = true;
     }
     throw new DomainError('data.no-connection', { detail: 'No passive port is free; try again' });
+  }
+
+  /** What {@link reserve} resolves to where nothing has to be waited for; null where something may have to be. */
+  reserveNow(clientAddress: string, owner: PortOwner, test: OwnershipTest | null): PassiveReservation | null {
+    const count = this.#listeners.length;
+    if (count === 0 || this.#closed || this.#waiting.has(clientAddress)) return null;
+    const first = randomInt(count);
+    for (let step = 0; step < count; step++) {
+      const listener = this.#listeners[(first + step) % count]!;
+      if (listener.expected.has(clientAddress) || listener.closed.has(clientAddress)) continue;
+      // Whether it can be opened has to be waited for; to pass it over would leave the next port easier to guess.
+      if (listener.server === null) return null;
+      return this.#claim(listener, clientAddress, owner, test);
+    }
+    return null;
   }
 
   async close(): Promise<void> {

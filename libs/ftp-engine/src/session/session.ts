@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { DomainError, ROOT, type SessionGrant, type VirtualPath } from '@quayside/domain';
 import type { DataChannel } from '../data/data-channel.js';
@@ -79,6 +80,8 @@ export class Session {
   mlstFacts: readonly string[] | null = null;
   dataChannel: DataChannel | null = null;
   #onChannel: ((channel: DataChannel) => void) | null = null;
+  /** Of a command that ended without being stopped. */
+  #controller: AbortController | null = null;
 
   bytesUp = 0;
   bytesDown = 0;
@@ -159,6 +162,18 @@ export class Session {
   /** Tell the command that waits for it of the data channel, once the client was told. */
   channelPrepared(): void {
     if (this.dataChannel !== null) this.#onChannel?.(this.dataChannel);
+  }
+
+  /** For one command at a time: making one costs as much as a short command does otherwise. */
+  takeController(): AbortController {
+    const kept = this.#controller;
+    this.#controller = null;
+    return kept ?? new AbortController();
+  }
+
+  /** Not one that somebody still listens to: what is left of a command must not hear of the next one's end. */
+  keepController(controller: AbortController): void {
+    if (getEventListeners(controller.signal, 'abort').length === 0) this.#controller = controller;
   }
 
   /** Close the data connection and forget it. */

@@ -42,9 +42,10 @@ export async function openData(
       channel.end();
       throw new DomainError('data.no-connection', { detail: 'PROT has changed; send PASV or EPSV again' });
     }
-    await connected(channel, signal);
+    if (!channel.connected) await connected(channel, signal);
     if (!later) context.say(reply(150, preliminary));
-    const socket = await taken(channel, signal);
+    signal.throwIfAborted();
+    const socket = channel.openNow() ?? (await taken(channel, signal));
     if (session.prot === 'C') return { socket, raw: socket, tls: false, tap: null };
     const strict = direction === 'receive' && session.engine.options.tlsUploadEnd === 'strict';
     const tap = strict ? new TlsRecordTap(socket) : null;

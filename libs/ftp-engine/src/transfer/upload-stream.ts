@@ -99,10 +99,10 @@ export class UploadStream {
     signal.removeEventListener('abort', onAbort);
     this.#stall.stop();
     if (this.#throttleTimer !== null) clearTimeout(this.#throttleTimer);
-    await this.#pumping;
+    if (this.#pumping !== null) await this.#pumping;
     // What the ledger granted after the commit would be reserved for nobody.
     this.#lookAhead?.abort();
-    await this.#extension;
+    if (this.#extension !== null) await this.#extension;
     // Errors after this are of no interest, but must have a listener.
     socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
     if (this.#failure !== null) await this.#saveWhatCame(this.#failure);

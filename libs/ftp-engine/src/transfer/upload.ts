@@ -1,6 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { setImmediate as turn } from 'node:timers/promises';
 import { DomainError, newId, type VirtualPath } from '@quayside/domain';
 import type { Entry, OpenWriteOptions, StagedPartial, StorageWriter } from '@quayside/storage';
 import type { CommandContext } from '../commands/define-command.js';
@@ -159,34 +158,33 @@ class UploadRun {
       },
     });
     await this.#stream.run();
-    await this.#verdict();
+    if (this.#data.tap !== null) await this.#requireNotify(this.#data.tap);
+    this.#requireAnnounced();
     // In clear, a client that has ended waits for nothing of ours but the end, which a close is.
     if (this.#data.tls) closeData(this.#data.socket).catch(() => {});
     else this.#data.socket.destroy();
     this.#sha256 = await this.#receipt(writer, hash);
   }
 
-  /**
-   * In stream mode the end of the file is the end of the connection, so a FIN alone proves nothing: the control
-   * connection must still be there after one turn of the loop, and ALLO's count must hold.
-   */
-  async #verdict(): Promise<void> {
-    const { session, declaredBytes } = this;
+  /** TLS says itself whether its stream has ended or was cut. */
+  async #requireNotify(tap: TlsRecordTap): Promise<void> {
     await turn();
     this.#throwIfControlIsGone();
-    if (this.#data!.tap !== null && !endedByNotify(this.#data!.tap, this.#data!.socket as TLSSocket, this.#stream!)) {
-      throw new TransferFailure('data.aborted', 'TLS_TRUNCATED', {
-        detail: 'Transfer aborted; the data connection ended without TLS close_notify',
-      });
-    }
+    if (endedByNotify(tap, this.#data!.socket as TLSSocket, this.#stream!)) return;
+    throw new TransferFailure('data.aborted', 'TLS_TRUNCATED', {
+      detail: 'Transfer aborted; the data connection ended without TLS close_notify',
+    });
+  }
+
+  #requireAnnounced(): void {
+    const { session, declaredBytes } = this;
+    if (declaredBytes === null || session.type !== 'I') return;
     const bytes = this.#stream!.storedBytes;
     // After REST some clients announce the rest and some the whole file; in ASCII mode the count is of other bytes.
-    const announced = [bytes, this.#writer!.startBytes + bytes];
-    if (declaredBytes !== null && session.type === 'I' && !announced.includes(declaredBytes)) {
-      throw new TransferFailure('data.aborted', 'SIZE_MISMATCH', {
-        detail: `Transfer aborted; ${bytes} bytes were received, ${declaredBytes} were announced with ALLO`,
-      });
-    }
+    if (declaredBytes === bytes || declaredBytes === this.#writer!.startBytes + bytes) return;
+    throw new TransferFailure('data.aborted', 'SIZE_MISMATCH', {
+      detail: `Transfer aborted; ${bytes} bytes were received, ${declaredBytes} were announced with ALLO`,
+    });
   }
 
   #throwIfControlIsGone(): void {
@@ -206,7 +204,9 @@ class UploadRun {
     this.#throwIfControlIsGone();
     const facts = this.#facts('completed', null, 0);
     this.#intended = true;
-    await record.intend({ token: writer.token, facts, sync });
+    // In stream mode the end of the file is the end of the connection, so a FIN alone proves nothing: the control
+    // connection must still be there after one turn of the loop, mostly the one in which the intent is written.
+    await Promise.all([record.intend({ token: writer.token, facts, sync }), turn()]);
     this.#throwIfControlIsGone();
     await this.#coverWhatIsReplaced(writer);
     // In the same turn of the loop: nothing of this process can come between the last look at the name and its switch.
@@ -330,6 +330,13 @@ class UploadRun {
   }
 }
 
+/** What else came with the end of the data has been read when it resolves. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 function endedByNotify(tap: TlsRecordTap, socket: TLSSocket, stream: UploadStream): boolean {
   return tap.closedByNotify(stream.receivedBytes, socket.getProtocol(), socket.getCipher().standardName);
 }
@@ -387,7 +394,10 @@ async function openQuota(
       partialTransferId: partialOf(request, place)?.transferId ?? null,
       partialBytes: partialOf(request, place)?.bytes ?? 0,
       declaredBytes: declared,
-      signal: context.signal,
+      // Most uploads have nothing to ask.
+      get signal() {
+        return context.signal;
+      },
     });
     return { lease, meter };
   } catch (error) {
