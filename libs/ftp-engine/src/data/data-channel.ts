@@ -4,6 +4,7 @@ import { DomainError } from '@quayside/domain';
 import { connectToClient } from './active-connection.js';
 import { canonicalAddress, type HostPort } from './address.js';
 import type { PassiveReservation } from './passive-pool.js';
+import { PlainConnection } from './plain-connection.js';
 
 /**
  * The next data connection, as PASV, EPSV, PORT or EPRT prepared it; one transfer uses it up. A transfer that is refused
@@ -28,11 +29,11 @@ export interface DataChannel {
    */
   ready(signal: AbortSignal): Promise<void>;
   /** What {@link open} resolves to, where that is there already; null where it has to be waited for. */
-  openNow(): Socket | null;
+  openNow(): PlainConnection | null;
   /**
-   * After `ready`: the plain socket, paused and half-open; its errors are the caller's from here on. Throws like `ready`.
+   * After `ready`: the connection, paused and half-open; its errors are the caller's from here on. Throws like `ready`.
    */
-  open(signal: AbortSignal): Promise<Socket>;
+  open(signal: AbortSignal): Promise<PlainConnection>;
   /** Drop it, whatever state it is in. Never throws. */
   end(): void;
 }
@@ -67,11 +68,11 @@ export class PassiveChannel implements DataChannel {
     return this.reservation.arrive(this.connectTimeoutMs, signal);
   }
 
-  openNow(): Socket | null {
+  openNow(): PlainConnection | null {
     return this.reservation.takeNow();
   }
 
-  open(signal: AbortSignal): Promise<Socket> {
+  open(signal: AbortSignal): Promise<PlainConnection> {
     return this.reservation.take(this.connectTimeoutMs, signal);
   }
 
@@ -146,17 +147,17 @@ export class ActiveChannel implements DataChannel {
     }
   }
 
-  openNow(): Socket | null {
+  openNow(): PlainConnection | null {
     const socket = this.#socket;
     this.#socket = null;
-    return socket;
+    return socket === null ? null : new PlainConnection(socket);
   }
 
-  async open(signal: AbortSignal): Promise<Socket> {
+  async open(signal: AbortSignal): Promise<PlainConnection> {
     signal.throwIfAborted();
-    const socket = this.openNow();
-    if (socket === null) throw new DomainError('data.no-connection');
-    return socket;
+    const connection = this.openNow();
+    if (connection === null) throw new DomainError('data.no-connection');
+    return connection;
   }
 
   end(): void {

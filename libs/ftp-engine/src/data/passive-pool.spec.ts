@@ -41,12 +41,12 @@ describe('PassivePool', () => {
     const early = await pool.reserve('127.0.0.1', never);
     const client = await dial(early.port);
     while (!early.connected) await new Promise(setImmediate);
-    const one = await early.take(1000, never);
+    const { socket: one } = await early.take(1000, never);
     expect(one.remotePort).toBe(client.localPort);
     const late = await pool.reserve('127.0.0.1', never);
     const taking = late.take(1000, never);
     const second = await dial(late.port);
-    expect((await taking).remotePort).toBe(second.localPort);
+    expect((await taking).socket.remotePort).toBe(second.localPort);
   });
 
   it('drops a stranger, counts it, and still serves the owner', async () => {
@@ -57,7 +57,7 @@ describe('PassivePool', () => {
     await once(stranger, 'close');
     const taking = reservation.take(1000, never);
     const owner = await dial(reservation.port);
-    expect((await taking).remotePort).toBe(owner.localPort);
+    expect((await taking).socket.remotePort).toBe(owner.localPort);
     expect(seen).toEqual([['127.0.0.2', [{ id: 'session' }]]]);
     expect(pool.strangers).toBe(1);
     expect(reservation.strangers).toBe(1);
@@ -68,7 +68,7 @@ describe('PassivePool', () => {
     const session = async (): Promise<void> => {
       const reservation = await pool.reserve('127.0.0.1', never);
       const client = await dial(reservation.port);
-      const socket = await reservation.take(5000, never);
+      const { socket } = await reservation.take(5000, never);
       expect(socket.remotePort).toBe(client.localPort);
       socket.destroy();
     };
@@ -81,7 +81,7 @@ describe('PassivePool', () => {
     const other = await pool.reserve('127.0.0.2', never);
     expect(other.port).toBe(first.port);
     const client = await dial(other.port, '127.0.0.2');
-    expect((await other.take(1000, never)).remotePort).toBe(client.localPort);
+    expect((await other.take(1000, never)).socket.remotePort).toBe(client.localPort);
     expect(first.connected).toBe(false);
   });
 
@@ -106,7 +106,7 @@ describe('PassivePool', () => {
       await expect(pool.reserve('127.0.0.1', never)).rejects.toMatchObject({ code: 'data.no-connection' });
     }
     const client = await dial(patient.port);
-    expect((await patient.take(1000, never)).remotePort).toBe(client.localPort);
+    expect((await patient.take(1000, never)).socket.remotePort).toBe(client.localPort);
   });
 
   it('keeps a port closed to other sessions only, once its client did not come', async () => {
@@ -195,7 +195,7 @@ describe('PassivePool', () => {
     while (!reservation.connected) await new Promise(setImmediate);
     client.resetAndDestroy();
     await once(client, 'close');
-    const socket = await reservation.take(1000, never);
+    const { socket } = await reservation.take(1000, never);
     const errors: string[] = [];
     socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? ''));
     socket.resume();

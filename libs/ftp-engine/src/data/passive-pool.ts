@@ -4,6 +4,7 @@ import { DomainError } from '@quayside/domain';
 import { readProxyHeader } from '../proxy/read-proxy-header.js';
 import { type ClientHello, readClientHello } from '../tls/client-hello.js';
 import { canonicalAddress } from './address.js';
+import { acceptBare, PlainConnection } from './plain-connection.js';
 
 export interface PassivePoolOptions {
   /** Address to listen on, e.g. `0.0.0.0` or `::`. */
@@ -72,7 +73,7 @@ export class PassiveReservation {
   readonly #candidates = new Map<Socket, NodeJS.Timeout | null>();
   /** The 150 is out: the owner's ClientHello may be expected. */
   #expectsHello = false;
-  #socket: Socket | null = null;
+  #connection: PlainConnection | null = null;
   #ended: 'connected' | 'released' | null = null;
   readonly #waiting = new Set<() => void>();
   readonly #leave: (reservation: PassiveReservation) => void;
@@ -96,7 +97,7 @@ export class PassiveReservation {
 
   /** Whether the client has connected and no transfer has taken the socket yet. */
   get connected(): boolean {
-    if (this.#socket !== null) return !this.#socket.destroyed;
+    if (this.#connection !== null) return !this.#connection.destroyed;
     return this.#candidates.size > 0;
   }
 
@@ -107,7 +108,7 @@ export class PassiveReservation {
 
   /** Somebody came who is not the owner, and nobody else since. */
   get metOnlyForeign(): boolean {
-    return this.#foreign > 0 && this.#candidates.size === 0 && this.#socket === null;
+    return this.#foreign > 0 && this.#candidates.size === 0 && this.#connection === null;
   }
 
   get ended(): boolean {
@@ -128,11 +129,11 @@ export class PassiveReservation {
     while (this.#ended === null && this.#candidates.size === 0) {
       if (!(await this.#change(this.#limit(until), signal))) break;
     }
-    if (this.#socket === null && this.#candidates.size === 0) this.#fail();
+    if (this.#connection === null && this.#candidates.size === 0) this.#fail();
   }
 
-  /** The client's socket, paused; after the 150. Throws `data.no-connection` like {@link arrive}. */
-  async take(timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+  /** The client's connection, unread; after the 150. Throws `data.no-connection` like {@link arrive}. */
+  async take(timeoutMs: number, signal: AbortSignal): Promise<PlainConnection> {
     this.#expectsHello = true;
     for (const candidate of this.#candidates.keys()) this.#hurry(candidate);
     const until = performance.now() + timeoutMs;
@@ -142,29 +143,30 @@ export class PassiveReservation {
   }
 
   /** What {@link take} resolves to, where it is there already. */
-  takeNow(): Socket | null {
-    const socket = this.#socket;
-    if (socket === null) return null;
-    this.#socket = null;
-    socket.removeListener('error', ignore);
-    return socket;
+  takeNow(): PlainConnection | null {
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection?.handle === null) connection.socket.removeListener('error', ignore);
+    return connection;
   }
 
   /** Give the claim up and drop a connection that nobody took. */
   release(): void {
     this.#end('released');
-    this.#socket?.destroy();
-    this.#socket = null;
+    this.#connection?.destroy();
+    this.#connection = null;
   }
 
   /** By the pool only: a connection from the owner's address. */
-  accept(socket: Socket): void {
-    // Until a transfer takes the socket nobody else listens: a reset must not become an uncaught exception.
-    socket.on('error', ignore);
+  accept(connection: PlainConnection): void {
     if (this.#test === null) {
-      this.#socket = socket;
+      // Until a transfer takes a socket nobody else listens: a reset must not become an uncaught exception.
+      if (connection.handle === null) connection.socket.on('error', ignore);
+      this.#connection = connection;
       this.#end('connected');
     } else {
+      const { socket } = connection;
+      socket.on('error', ignore);
       // Neither who comes first nor who comes last can keep the owner out for sure.
       if (this.#candidates.size >= MAX_CANDIDATES) [...this.#candidates.keys()][randomInt(MAX_CANDIDATES)]!.destroy();
       void this.#examine(socket, this.#test);
@@ -179,7 +181,7 @@ export class PassiveReservation {
     clearTimeout(this.#candidates.get(socket) ?? undefined);
     if (!this.#candidates.delete(socket)) return;
     if (hello !== null && isOwn(hello)) {
-      this.#socket = socket;
+      this.#connection = new PlainConnection(socket);
       this.#end('connected');
       return;
     }
@@ -510,7 +512,7 @@ export class PassivePool {
 
   async #listen(listener: Listener): Promise<boolean> {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(listener, socket),
+      this.#accept(listener, new PlainConnection(socket)),
     );
     const listening = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
@@ -524,6 +526,7 @@ export class PassivePool {
     server.on('error', ignore);
     listener.failedAtMs = null;
     listener.server = server;
+    acceptBare(server, (connection) => this.#accept(listener, connection));
     const address = server.address();
     if (address !== null && typeof address === 'object') listener.port = address.port;
     if (this.#closed) {
@@ -534,26 +537,26 @@ export class PassivePool {
     return true;
   }
 
-  #accept(listener: Listener, socket: Socket): void {
-    const remote = canonicalAddress(socket.remoteAddress ?? '');
-    if (remote !== null && this.#options.isProxy?.(remote) === true) void this.#acceptProxied(listener, socket);
-    else this.#match(listener, socket, remote);
+  #accept(listener: Listener, connection: PlainConnection): void {
+    const remote = canonicalAddress(connection.remoteAddress ?? '');
+    if (remote !== null && this.#options.isProxy?.(remote) === true) void this.#acceptProxied(listener, connection);
+    else this.#match(listener, connection, remote);
   }
 
   /** A connection of the proxy's own is nobody's. */
-  async #acceptProxied(listener: Listener, socket: Socket): Promise<void> {
-    const header = await readProxyHeader(socket);
-    if (header !== null) this.#match(listener, socket, canonicalAddress(header.addresses?.remoteAddress ?? ''));
+  async #acceptProxied(listener: Listener, connection: PlainConnection): Promise<void> {
+    const header = await readProxyHeader(connection.socket);
+    if (header !== null) this.#match(listener, connection, canonicalAddress(header.addresses?.remoteAddress ?? ''));
   }
 
-  #match(listener: Listener, socket: Socket, remote: string | null): void {
+  #match(listener: Listener, connection: PlainConnection, remote: string | null): void {
     const reservation = remote === null ? undefined : listener.expected.get(remote);
     if (reservation !== undefined) {
-      reservation.accept(socket);
+      reservation.accept(connection);
       return;
     }
-    socket.on('error', ignore);
-    socket.destroy();
+    if (connection.handle === null) connection.socket.on('error', ignore);
+    connection.destroy();
     this.#strangers++;
     const waiting = [...listener.expected.values()];
     for (const expected of waiting) expected.strangers++;

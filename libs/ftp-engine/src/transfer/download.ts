@@ -75,7 +75,7 @@ class DownloadRun {
       return reply(226, `Transfer complete; ${this.#sentBytes} bytes`);
     } catch (error) {
       const failure = asTransferFailure(error);
-      this.#data?.socket.destroy();
+      this.#data?.destroy();
       await this.#ended(failure.outcome, failure.reason);
       throw failure;
     } finally {

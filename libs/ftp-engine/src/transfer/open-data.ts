@@ -3,19 +3,35 @@ import { DomainError } from '@quayside/domain';
 import type { CommandContext } from '../commands/define-command.js';
 import { reply } from '../control/reply.js';
 import type { DataChannel } from '../data/data-channel.js';
+import type { PlainConnection } from '../data/plain-connection.js';
 import { recordDataFailure } from '../doctor/record-data-failure.js';
 import { notResumed, protectDataSocket } from '../tls/protect-data-socket.js';
 import { TlsRecordTap } from './tls-record-tap.js';
 import { asTransferFailure, TransferFailure } from './transfer-failure.js';
 
 /** A data connection in use. */
-export interface DataConnection {
-  readonly socket: Socket;
-  /** The TCP connection; under TLS, what `socket` runs over. */
-  readonly raw: Socket;
-  readonly tls: boolean;
-  /** Where the way in which a TLS stream ends has to be known. */
-  readonly tap: TlsRecordTap | null;
+export class DataConnection {
+  constructor(
+    /** The TCP connection; under TLS, what the socket runs over. */
+    readonly plain: PlainConnection,
+    private readonly secured: Socket | null = null,
+    /** Where the way in which a TLS stream ends has to be known. */
+    readonly tap: TlsRecordTap | null = null,
+  ) {}
+
+  get tls(): boolean {
+    return this.secured !== null;
+  }
+
+  /** What the bytes of the transfer go through; whoever asks for it needs a socket of Node's. */
+  get socket(): Socket {
+    return this.secured ?? this.plain.socket;
+  }
+
+  destroy(): void {
+    this.secured?.destroy();
+    this.plain.destroy();
+  }
 }
 
 /**
@@ -45,12 +61,11 @@ export async function openData(
     if (!channel.connected) await connected(channel, signal);
     if (!later) context.say(reply(150, preliminary));
     signal.throwIfAborted();
-    const socket = channel.openNow() ?? (await taken(channel, signal));
-    if (session.prot === 'C') return { socket, raw: socket, tls: false, tap: null };
+    const plain = channel.openNow() ?? (await taken(channel, signal));
+    if (session.prot === 'C') return new DataConnection(plain);
     const strict = direction === 'receive' && session.engine.options.tlsUploadEnd === 'strict';
-    const tap = strict ? new TlsRecordTap(socket) : null;
-    const secured = await protectDataSocket(session, tap ?? socket, signal);
-    return { socket: secured, raw: socket, tls: true, tap };
+    const tap = strict ? new TlsRecordTap(plain.socket) : null;
+    return new DataConnection(plain, await protectDataSocket(session, tap ?? plain.socket, signal), tap);
   } catch (error) {
     const failure = asTransferFailure(error);
     if (!signal.aborted) recordDataFailure(session, failure.reason);
@@ -68,7 +83,7 @@ async function connected(channel: DataChannel, signal: AbortSignal): Promise<voi
   }
 }
 
-async function taken(channel: DataChannel, signal: AbortSignal): Promise<Socket> {
+async function taken(channel: DataChannel, signal: AbortSignal): Promise<PlainConnection> {
   try {
     return await channel.open(signal);
   } catch (error) {

@@ -46,6 +46,66 @@ interface Slot {
   written: number;
 }
 
+/** Reused memory that is read into. What was read is valid until {@link wrote} has counted it. */
+export class RingMemory {
+  readonly #buffers: BufferPool;
+  readonly #leastBytes: number;
+  readonly #slots: Slot[] = [];
+
+  /** `leastBytes`: less room than this is not worth a read. */
+  constructor(buffers: BufferPool, leastBytes = LEAST_READ_BYTES) {
+    this.#buffers = buffers;
+    this.#leastBytes = leastBytes;
+  }
+
+  /** Where the next read goes. */
+  room(): Buffer {
+    const last = this.#slots.at(-1);
+    if (last !== undefined && last.memory.length - last.filled >= this.#leastBytes) {
+      return last.memory.subarray(last.filled);
+    }
+    const slot = { memory: this.#buffers.take(), filled: 0, written: 0 };
+    this.#slots.push(slot);
+    // All of the one before may have been written already.
+    if (last !== undefined && last.written === last.filled) {
+      this.#slots.splice(this.#slots.indexOf(last), 1);
+      this.#buffers.give(last.memory);
+    }
+    return slot.memory;
+  }
+
+  /** What the last read brought. */
+  took(bytes: number): Buffer {
+    const slot = this.#slots.at(-1)!;
+    const from = slot.filled;
+    slot.filled += bytes;
+    return slot.memory.subarray(from, slot.filled);
+  }
+
+  /** The oldest `bytes` bytes are no longer needed. */
+  wrote(bytes: number): void {
+    let left = bytes;
+    for (let slot = this.#slots[0]; slot !== undefined && left > 0; slot = this.#slots[0]) {
+      const here = Math.min(left, slot.filled - slot.written);
+      slot.written += here;
+      left -= here;
+      // The last one is being read into.
+      if (slot.written < slot.filled || this.#slots.length === 1) return;
+      this.#slots.shift();
+      this.#buffers.give(slot.memory);
+    }
+  }
+
+  /** Nothing of it is needed any more. `late`: a read into it may still be under way until this turn of the loop ends. */
+  close(late: boolean): void {
+    const last = this.#slots.pop();
+    for (const { memory } of this.#slots.splice(0)) this.#buffers.give(memory);
+    if (last === undefined) return;
+    if (late) setImmediate(() => this.#buffers.give(last.memory));
+    else this.#buffers.give(last.memory);
+  }
+}
+
 /**
  * What arrives on a connection, in reused memory: no allocation for each read, and reads as large as a buffer. Chunks are
  * valid until {@link wrote} has counted them.
@@ -53,17 +113,14 @@ interface Slot {
 export class ReceiveRing {
   readonly #socket: Socket;
   readonly #at: Places;
-  readonly #buffers: BufferPool;
+  readonly #memory: RingMemory;
   readonly #onChunk: (chunk: Buffer) => void;
-  readonly #leastBytes: number;
-  readonly #slots: Slot[] = [];
 
   private constructor(socket: Socket, at: Places, buffers: BufferPool, onChunk: (chunk: Buffer) => void) {
     this.#socket = socket;
     this.#at = at;
-    this.#buffers = buffers;
+    this.#memory = new RingMemory(buffers, socket instanceof TLSSocket ? LEAST_RECORD_BYTES : LEAST_READ_BYTES);
     this.#onChunk = onChunk;
-    this.#leastBytes = socket instanceof TLSSocket ? LEAST_RECORD_BYTES : LEAST_READ_BYTES;
   }
 
   /**
@@ -85,63 +142,30 @@ export class ReceiveRing {
       const early = this.#socket.read() as Buffer | null;
       if (early === null) break;
       for (let at = 0; at < early.length;) {
-        const bytes = early.copy(this.#room(), 0, at);
+        const bytes = early.copy(this.#memory.room(), 0, at);
         at += bytes;
-        this.#onChunk(this.#took(bytes));
+        this.#onChunk(this.#memory.took(bytes));
       }
     }
     // What came first may have been refused.
     if (this.#socket.destroyed) return;
     const own = this.#socket as unknown as OwnMemory;
-    const first = this.#room();
+    const first = this.#memory.room();
     own[this.#at.memory] = first;
-    own[this.#at.read] = (bytes: number) => this.#onChunk(this.#took(bytes));
-    own[this.#at.next] = () => this.#room();
+    own[this.#at.read] = (bytes: number) => this.#onChunk(this.#memory.took(bytes));
+    own[this.#at.next] = () => this.#memory.room();
     own._handle.useUserBuffer(first);
   }
 
   /** The oldest `bytes` bytes are no longer needed. */
   wrote(bytes: number): void {
-    let left = bytes;
-    for (let slot = this.#slots[0]; slot !== undefined && left > 0; slot = this.#slots[0]) {
-      const here = Math.min(left, slot.filled - slot.written);
-      slot.written += here;
-      left -= here;
-      // The last one is being read into.
-      if (slot.written < slot.filled || this.#slots.length === 1) return;
-      this.#slots.shift();
-      this.#buffers.give(slot.memory);
-    }
+    this.#memory.wrote(bytes);
   }
 
   /** Nothing is read any more, and no chunk is needed. */
   close(): void {
-    const last = this.#slots.pop();
-    for (const { memory } of this.#slots.splice(0)) this.#buffers.give(memory);
     // Under TLS, records that were already decrypted are still put into it before this turn of the loop ends, also when
     // the connection was destroyed at the first of them.
-    if (last !== undefined) setImmediate(() => this.#buffers.give(last.memory));
-  }
-
-  #took(bytes: number): Buffer {
-    const slot = this.#slots.at(-1)!;
-    const from = slot.filled;
-    slot.filled += bytes;
-    return slot.memory.subarray(from, slot.filled);
-  }
-
-  #room(): Buffer {
-    const last = this.#slots.at(-1);
-    if (last !== undefined && last.memory.length - last.filled >= this.#leastBytes) {
-      return last.memory.subarray(last.filled);
-    }
-    const slot = { memory: this.#buffers.take(), filled: 0, written: 0 };
-    this.#slots.push(slot);
-    // All of the one before may have been written already.
-    if (last !== undefined && last.written === last.filled) {
-      this.#slots.splice(this.#slots.indexOf(last), 1);
-      this.#buffers.give(last.memory);
-    }
-    return slot.memory;
+    this.#memory.close(true);
   }
 }

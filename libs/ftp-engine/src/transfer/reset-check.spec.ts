@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { endedByReset } from './reset-check.js';
+import { descriptorOf } from './socket-descriptor.js';
 
 describe('endedByReset', () => {
   let server: Server;
@@ -27,18 +28,18 @@ describe('endedByReset', () => {
   it('tells a reset, also where nothing was read yet', async () => {
     peer.resetAndDestroy();
     await delay(50);
-    expect(endedByReset(accepted)).toBe(true);
+    expect(endedByReset(descriptorOf(accepted))).toBe(true);
   });
 
   it('is false for a graceful end and for a connection that goes on', async () => {
-    expect(endedByReset(accepted)).toBe(false);
+    expect(endedByReset(descriptorOf(accepted))).toBe(false);
     peer.end();
     await delay(50);
-    expect(endedByReset(accepted)).toBe(false);
+    expect(endedByReset(descriptorOf(accepted))).toBe(false);
   });
 
   it('is false where the descriptor is gone', () => {
     accepted.destroy();
-    expect(endedByReset(accepted)).toBe(false);
+    expect(endedByReset(descriptorOf(accepted))).toBe(false);
   });
 });

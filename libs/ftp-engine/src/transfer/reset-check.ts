@@ -1,6 +1,4 @@
 import { readSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { descriptorOf } from './socket-descriptor.js';
 
 const PROBE = Buffer.alloc(1);
 
@@ -9,8 +7,7 @@ const PROBE = Buffer.alloc(1);
  * comes together with the last bytes, without asking the kernel, which still knows: under load, a cut upload would pass
  * for a complete one. False where there is no descriptor to ask.
  */
-export function endedByReset(socket: Socket): boolean {
-  const fd = descriptorOf(socket);
+export function endedByReset(fd: number | null): boolean {
   if (fd === null) return false;
   try {
     readSync(fd, PROBE, 0, 1, null);

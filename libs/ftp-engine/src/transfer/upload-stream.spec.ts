@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
-import type { BufferPool } from './buffer-pool.js';
+import { SocketSource } from './byte-source.js';
 import type { Pace } from './rates.js';
 import { UploadStream } from './upload-stream.js';
 
@@ -19,8 +19,7 @@ describe('the question for quota ahead of need', () => {
     const asked = new Promise<AbortSignal>((resolve) => (ask = resolve));
     const answered = new Promise<number>((resolve) => (answer = resolve));
     const stream = new UploadStream({
-      socket: socket as unknown as Socket,
-      raw: socket as unknown as Socket,
+      source: new SocketSource(socket as unknown as Socket, socket as unknown as Socket, null),
       writer: {
         get bytes() {
           return bytes;
@@ -35,7 +34,6 @@ describe('the question for quota ahead of need', () => {
           return answered;
         },
       } as unknown as QuotaLease,
-      buffers: {} as BufferPool,
       decoder: { push: (chunk: Buffer) => chunk, end: () => Buffer.alloc(0) } as never,
       hash: null,
       pace: { isFree: true, take: () => 0, waitMs: () => 0 } as unknown as Pace,

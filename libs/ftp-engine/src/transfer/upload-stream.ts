@@ -1,22 +1,16 @@
 import type { Hash } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
 import type { AsciiDecoder } from './ascii.js';
-import type { BufferPool } from './buffer-pool.js';
-import { ReceiveRing } from './receive-ring.js';
+import type { ByteSink, ByteSource } from './byte-source.js';
 import { LONGEST_PAUSE_MS, type Pace } from './rates.js';
 import { StallTimer } from './stall-timer.js';
-import { endedByReset } from './reset-check.js';
 import { TransferFailure } from './transfer-failure.js';
 
 export interface UploadStreamOptions {
-  readonly socket: Socket;
-  /** The TCP connection under `socket`. */
-  readonly raw: Socket;
+  readonly source: ByteSource;
   readonly writer: StorageWriter;
   readonly lease: QuotaLease;
-  readonly buffers: BufferPool;
   /** TYPE A: what arrives is converted before anything counts it. */
   readonly decoder: AsciiDecoder | null;
   /** Fed with every stored byte, in order. */
@@ -47,10 +41,9 @@ const LAST_STEP_BYTES = 256 * 1024 * 1024;
  * to the quota before it is written, hashed on the way and written in large pieces. Ends with the peer's FIN, or with the
  * first thing that goes wrong.
  */
-export class UploadStream {
+export class UploadStream implements ByteSink {
   readonly #options: UploadStreamOptions;
   readonly #stall: StallTimer;
-  #ring: ReceiveRing | null = null;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #storedBytes = 0;
@@ -76,25 +69,15 @@ export class UploadStream {
 
   /** Resolves at a graceful end of the data, everything written; throws a TransferFailure or the signal's reason. */
   async run(): Promise<void> {
-    const { buffers, decoder, socket, signal } = this.#options;
-    // A conversion has memory of its own, and may hold on to what it was given.
-    if (decoder === null) this.#ring = ReceiveRing.attach(socket, buffers, this.#onData);
+    const { source, signal } = this.#options;
     this.#lastWriteMs = performance.now();
     const onAbort = (): void => this.#fail(signal.reason as Error);
     await new Promise<void>((resolve) => {
       this.#settle = resolve;
-      socket.on('end', this.#onEnd);
-      socket.on('error', this.#onError);
-      socket.on('close', this.#onClose);
-      if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) return onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
       this.#stall.start();
-      if (this.#ring === null) socket.on('data', this.#onData);
-      else this.#ring.start();
-      // A client with nothing to send may have ended, or gone, before anybody listened.
-      if (socket.readableEnded) this.#onEnd();
-      else if (socket.destroyed) this.#onClose();
-      else socket.resume();
+      source.start(this);
     });
     signal.removeEventListener('abort', onAbort);
     this.#stall.stop();
@@ -103,10 +86,9 @@ export class UploadStream {
     // What the ledger granted after the commit would be reserved for nobody.
     this.#lookAhead?.abort();
     if (this.#extension !== null) await this.#extension;
-    // Errors after this are of no interest, but must have a listener.
-    socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    source.stop();
     if (this.#failure !== null) await this.#saveWhatCame(this.#failure);
-    this.#ring?.close();
+    source.release();
     if (this.#failure !== null) throw this.#failure;
   }
 
@@ -120,7 +102,7 @@ export class UploadStream {
     return this.#receivedBytes;
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  onData(chunk: Buffer): void {
     if (this.#failure !== null) return;
     const nowMs = performance.now();
     this.#stall.touch(nowMs);
@@ -135,20 +117,20 @@ export class UploadStream {
     if (this.#pumping === null) {
       if (this.#pendingBytes >= GATHER_BYTES || nowMs - this.#lastWriteMs > FLUSH_AFTER_MS) this.#pump();
     } else if (this.#pendingBytes >= HIGH_WATER_BYTES && !this.#paused) this.#pause();
-  };
+  }
 
   /** Reads that lie side by side in the ring become one chunk again. */
   #append(bytes: Uint8Array): void {
-    const last = this.#ring === null ? undefined : this.#pending.at(-1);
+    const last = this.#options.source.reusesMemory ? this.#pending.at(-1) : undefined;
     if (last?.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
       this.#pending.pop();
       this.#pending.push(new Uint8Array(bytes.buffer, last.byteOffset, last.length + bytes.length));
     } else this.#pending.push(bytes);
   }
 
-  readonly #onEnd = (): void => {
+  onEnd(): void {
     if (this.#failure !== null) return;
-    if (endedByReset(this.#options.raw)) {
+    if (this.#options.source.endedByReset()) {
       this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET'));
       return;
     }
@@ -165,21 +147,21 @@ export class UploadStream {
     this.#ended = true;
     this.#stall.stop();
     if (this.#pumping === null) this.#pump();
-  };
+  }
 
-  readonly #onError = (cause: Error): void => {
+  onError(cause: Error): void {
     this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET', { cause }));
-  };
+  }
 
-  readonly #onClose = (): void => {
+  onClose(): void {
     if (!this.#ended && !this.#endWaits) this.#fail(new TransferFailure('data.aborted', 'CONNECTION_RESET'));
-  };
+  }
 
   #fail(failure: Error): void {
     if (this.#failure !== null || this.#settle === null) return;
     this.#failure = failure;
     this.#finish();
-    this.#options.socket.destroy();
+    this.#options.source.destroy();
   }
 
   #finish(): void {
@@ -191,14 +173,14 @@ export class UploadStream {
   #pause(): void {
     this.#paused = true;
     this.#stall.hold();
-    this.#options.socket.pause();
+    this.#options.source.pause();
   }
 
   #resume(): void {
     if (!this.#paused || this.#throttleTimer !== null || this.#pendingBytes >= HIGH_WATER_BYTES / 2) return;
     this.#paused = false;
     this.#stall.release();
-    this.#options.socket.resume();
+    this.#options.source.resume();
   }
 
   #slowDown(bytes: number, nowMs: number): void {
@@ -221,7 +203,7 @@ export class UploadStream {
     try {
       const waitMs = this.#options.pace.waitMs(performance.now());
       if (waitMs > 0) this.#wait(waitMs);
-      else if (this.#endWaits) this.#onEnd();
+      else if (this.#endWaits) this.onEnd();
       else this.#resume();
     } catch (error) {
       this.#fail(error as Error);
@@ -262,7 +244,7 @@ export class UploadStream {
       if (content.length > 0) {
         this.#options.hash?.update(content);
         this.#options.writer.writeSync!(content);
-        this.#ring?.wrote(content.length);
+        this.#options.source.wrote(content.length);
         this.#stored(content.length);
       }
       this.#finish();
@@ -296,7 +278,7 @@ export class UploadStream {
     // Hashing overlaps the write, which runs on another thread.
     if (hash !== null) for (const chunk of chunks) hash.update(chunk);
     await writing;
-    this.#ring?.wrote(bytes);
+    this.#options.source.wrote(bytes);
     this.#stored(bytes);
   }
 

@@ -8,6 +8,7 @@ import type { UploadPlace } from '../filesystem/account-file-system.js';
 import type { LedgerDelta, QuotaLease, TransferFacts, TransferMeter, UploadRecord } from '../ports.js';
 import type { Session } from '../session/session.js';
 import { AsciiDecoder } from './ascii.js';
+import { sourceOf } from './byte-source.js';
 import { closeData, type DataConnection, openData } from './open-data.js';
 import { beyondEnd } from './restart.js';
 import { Pace } from './rates.js';
@@ -141,11 +142,9 @@ class UploadRun {
       this.begun.verb === 'STOU',
     );
     this.#stream = new UploadStream({
-      socket: this.#data.socket,
-      raw: this.#data.raw,
+      source: sourceOf(this.#data, session.engine.data.buffers, session.type === 'A'),
       writer,
       lease: this.lease,
-      buffers: session.engine.data.buffers,
       decoder: session.type === 'A' ? new AsciiDecoder() : null,
       hash,
       pace: new Pace(session, 'up', this.meter),
@@ -162,7 +161,7 @@ class UploadRun {
     this.#requireAnnounced();
     // In clear, a client that has ended waits for nothing of ours but the end, which a close is.
     if (this.#data.tls) closeData(this.#data.socket).catch(() => {});
-    else this.#data.socket.destroy();
+    else this.#data.destroy();
     this.#sha256 = await this.#receipt(writer, hash);
   }
 
@@ -249,7 +248,7 @@ class UploadRun {
   /** The upload did not happen: nothing of it may show, nothing of it may stay reserved, and its event says why. */
   async #giveUp(thrown: unknown): Promise<Error> {
     const failure = asTransferFailure(thrown);
-    this.#data?.socket.destroy();
+    this.#data?.destroy();
     // The bytes are in place and the intent is on disk: recovery settles both, so neither may be taken back here.
     if (this.#published) return failure;
     const discard = this.#intended && !failure.resumable && this.#isStaged;
