@@ -22,19 +22,8 @@ export class WorkerJournal implements Journal {
   ) {}
 
   beginUpload(...args: Parameters<Journal['beginUpload']>): UploadRecord {
-    const record = this.journal.beginUpload(...args);
     const [session, grant] = args;
-    return {
-      intend: (sealed) => record.intend(sealed),
-      committed: (facts, delta) => {
-        this.transfer(session, grant, facts);
-        return record.committed(facts, delta);
-      },
-      failed: (facts, delta) => {
-        this.transfer(session, grant, facts);
-        return record.failed(facts, delta);
-      },
-    };
+    return new WatchedUpload(this.journal.beginUpload(...args), (facts) => this.transfer(session, grant, facts));
   }
 
   transferEnded(...args: Parameters<Journal['transferEnded']>): Promise<void> {
@@ -59,5 +48,26 @@ export class WorkerJournal implements Journal {
   private transfer(session: SessionFacts, grant: SessionGrant, facts: TransferFacts): void {
     this.figures.transfer(session, facts);
     this.traces?.record(transferSpan(session, grant, facts));
+  }
+}
+
+class WatchedUpload implements UploadRecord {
+  constructor(
+    private readonly record: UploadRecord,
+    private readonly onEnd: (facts: TransferFacts) => void,
+  ) {}
+
+  intend(sealed: Parameters<UploadRecord['intend']>[0]): Promise<void> {
+    return this.record.intend(sealed);
+  }
+
+  committed(...args: Parameters<UploadRecord['committed']>): Promise<void> {
+    this.onEnd(args[0]);
+    return this.record.committed(...args);
+  }
+
+  failed(...args: Parameters<UploadRecord['failed']>): Promise<void> {
+    this.onEnd(args[0]);
+    return this.record.failed(...args);
   }
 }

@@ -65,13 +65,15 @@ export function transferEvent(
   about: {
     readonly id?: string;
     readonly atMs?: number;
+    /** Instead of that of the facts. */
+    readonly outcome?: TransferFacts['outcome'];
     readonly spaceId: string | null;
     readonly delta: LedgerDelta | null;
   },
 ): Envelope {
   const whom = { session, grant, atMs: about.atMs ?? facts.finishedAtMs, id: about.id };
   // Written out: an object that is put together of others costs several times as much, and every transfer makes one.
-  const data = {
+  const data: EventData<'transfer.completed'> & Partial<EventData<'transfer.failed'>> = {
     remoteAddress: session.remoteAddress,
     protocol: session.protocol,
     clientName: session.clientName,
@@ -89,11 +91,12 @@ export function transferEvent(
     dataTls: facts.dataTls,
     delta: about.delta,
   };
-  if (facts.outcome !== 'completed') {
-    const { outcome, keptBytes } = facts;
-    return anEvent(source, 'transfer.failed', { ...data, outcome, reason: facts.reason ?? 'UNKNOWN', keptBytes }, whom);
-  }
-  return anEvent(source, 'transfer.completed', data, whom);
+  const outcome = about.outcome ?? facts.outcome;
+  if (outcome === 'completed') return anEvent(source, 'transfer.completed', data, whom);
+  data.outcome = outcome;
+  data.reason = facts.reason ?? 'UNKNOWN';
+  data.keptBytes = facts.keptBytes;
+  return anEvent(source, 'transfer.failed', data as EventData<'transfer.failed'>, whom);
 }
 
 /** The ledger's side of an event. */

@@ -6,7 +6,7 @@ import { newId } from '@quayside/domain';
 import type { Envelope } from '@quayside/events';
 import { EventSpool } from './event-spool.js';
 import { SpoolLock, SpoolLockedError } from './spool-lock.js';
-import { decodeRecord, encodeRecord, type SpoolRecord } from './spool-record.js';
+import { decodeRecord, RecordLines, type SpoolRecord } from './spool-record.js';
 import { listSegments, segmentPath } from './spool-segments.js';
 
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -24,6 +24,12 @@ function anEnvelope(): Envelope {
     worker: 'w',
     data: { note: 'täglich\n' },
   };
+}
+
+function encodeRecord(record: SpoolRecord): Buffer {
+  const lines = new RecordLines();
+  lines.add(record);
+  return lines.bytes;
 }
 
 function aFact(): Extract<SpoolRecord, { k: 'fact' }> {
@@ -76,6 +82,18 @@ describe('EventSpool', () => {
     const facts = [aFact(), aFact(), aFact()];
     await Promise.all([spool.append(facts[0]!), spool.append(facts[1]!), spool.append(facts[2]!, { sync: true })]);
     expect(idsOf(await readAll(spool))).toEqual(facts.map((fact) => fact.event.id));
+    await spool.close();
+  });
+
+  it('writes turns of any size, one after the other', async () => {
+    const spool = open();
+    const facts = [1, 90_000, 1, 1].map((length) => {
+      const fact = aFact();
+      return { ...fact, event: { ...fact.event, data: { text: 'ä'.repeat(length) } } };
+    });
+    await Promise.all(facts.slice(0, 3).map((fact) => spool.append(fact)));
+    await spool.append(facts[3]!);
+    expect(await readAll(spool)).toEqual(facts);
     await spool.close();
   });
 

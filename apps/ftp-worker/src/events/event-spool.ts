@@ -6,7 +6,7 @@ import { OpenOperations, type OpenOperation } from './open-operations.js';
 import { SegmentWriter } from './segment-writer.js';
 import { SpoolLock } from './spool-lock.js';
 import { type Drainable, SpoolTail } from './spool-tail.js';
-import { decodeRecord, drainableOf, encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
+import { decodeRecord, drainableOf, RecordLines, type SpoolBegin, type SpoolRecord } from './spool-record.js';
 import {
   linesOf,
   listSegments,
@@ -46,9 +46,10 @@ export interface SpoolStats {
 
 interface Append {
   readonly record: SpoolRecord;
-  readonly line: Buffer;
-  resolve(): void;
-  reject(error: unknown): void;
+  /** Length of its line. */
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
 }
 
 const READ_BYTES = 256 * 1024;
@@ -75,6 +76,8 @@ export class EventSpool {
   private readonly segmentSizes = new Map<number, number>();
   private checkpoint: SpoolPosition;
   private pending: Append[] = [];
+  /** Their lines, in the same order. */
+  private readonly lines = new RecordLines();
   private flushTimer: NodeJS.Immediate | null = null;
   private wake: (() => void) | null = null;
   private reading: Promise<unknown> = Promise.resolve();
@@ -147,12 +150,7 @@ export class EventSpool {
   begin(record: SpoolBegin): void {
     if (this.full) throw new DomainError('journal.full');
     let failure: unknown;
-    this.enqueue({
-      record,
-      line: encodeRecord(record),
-      resolve: () => undefined,
-      reject: (error) => (failure = error),
-    });
+    this.enqueue(record, nothing, (error) => (failure = error));
     this.flush();
     if (failure !== undefined) throw failure;
   }
@@ -164,7 +162,7 @@ export class EventSpool {
   append(record: SpoolRecord, options: { readonly sync: boolean } = { sync: false }): Promise<void> {
     if (record.k !== 'end' && this.bytes >= this.maxBytes) return Promise.reject(new DomainError('journal.full'));
     const written = new Promise<void>((resolve, reject) => {
-      this.enqueue({ record, line: encodeRecord(record), resolve, reject });
+      this.enqueue(record, resolve, reject);
     });
     if (!options.sync) return written;
     this.flush();
@@ -173,9 +171,8 @@ export class EventSpool {
 
   /** Record a fact, written when it returns. Where the spool is full it is dropped and counted. */
   note(record: Extract<SpoolRecord, { k: 'fact' }>): void {
-    this.append(record).catch(() => {
-      this.droppedFacts++;
-    });
+    if (this.bytes >= this.maxBytes) this.dropFact();
+    else this.enqueue(record, nothing, this.dropFact);
     this.flush();
   }
 
@@ -295,12 +292,16 @@ export class EventSpool {
     return bytes;
   }
 
-  private enqueue(append: Append): void {
+  private readonly dropFact = (): void => {
+    this.droppedFacts++;
+  };
+
+  private enqueue(record: SpoolRecord, resolve: () => void, reject: (error: unknown) => void): void {
     if (this.closed) {
-      append.reject(new DomainError('journal.full', { cause: new Error('The spool is closed') }));
+      reject(new DomainError('journal.full', { cause: new Error('The spool is closed') }));
       return;
     }
-    this.pending.push(append);
+    this.pending.push({ record, bytes: this.lines.add(record), resolve, reject });
     this.flushTimer ??= setImmediate(() => this.flush());
   }
 
@@ -314,18 +315,20 @@ export class EventSpool {
     try {
       if (this.writer.offset >= this.segmentBytes) this.rotate();
       offset = this.writer.offset;
-      this.writer.write(group.length === 1 ? group[0]!.line : Buffer.concat(group.map((append) => append.line)));
+      this.writer.write(this.lines.bytes);
     } catch (error) {
       this.log.error('The spool cannot be written; transfers are refused', { error: String(error) });
       const refusal = new DomainError('journal.full', { cause: error });
       for (const append of group) append.reject(refusal);
       return;
+    } finally {
+      this.lines.clear();
     }
     this.segmentSizes.set(this.writer.segment, this.writer.offset);
     for (const append of group) {
       this.operations.apply(append.record, this.writer.segment);
-      this.tail.push(append.record, { segment: this.writer.segment, offset }, append.line.length);
-      offset += append.line.length;
+      this.tail.push(append.record, { segment: this.writer.segment, offset }, append.bytes);
+      offset += append.bytes;
       this.depth++;
       if (makesRoom(append.record)) this.onRoomMade?.();
       append.resolve();
@@ -356,10 +359,12 @@ export class EventSpool {
   private carry(segment: number): boolean {
     // What is pending comes first: an end among it closes its operation.
     this.flush();
-    const lines = this.operations.linesToCarry(segment);
-    if (lines.length === 0) return true;
+    const records = this.operations.toCarry(segment);
+    if (records.length === 0) return true;
+    const lines = new RecordLines();
+    for (const record of records) lines.add(record);
     try {
-      this.writer.write(Buffer.concat(lines));
+      this.writer.write(lines.bytes);
       this.writer.syncNow();
     } catch (error) {
       this.log.warn('The spool is short of room; an old segment stays', { error: String(error) });
@@ -367,7 +372,7 @@ export class EventSpool {
     }
     this.segmentSizes.set(this.writer.segment, this.writer.offset);
     this.operations.carried(segment, this.writer.segment);
-    this.depth += lines.length;
+    this.depth += records.length;
     this.wake?.();
     return true;
   }
@@ -431,6 +436,8 @@ export class EventSpool {
 function isAtOrBehind(checkpoint: SpoolPosition, segment: number, recordEnd: number): boolean {
   return segment > checkpoint.segment || (segment === checkpoint.segment && recordEnd > checkpoint.offset);
 }
+
+function nothing(): void {}
 
 function makesRoom(record: SpoolRecord): boolean {
   return (record.k === 'end' || record.k === 'fact') && record.ledger.some(({ bytes }) => bytes < 0);

@@ -1,4 +1,4 @@
-import { encodeRecord, type SpoolBegin, type SpoolRecord } from './spool-record.js';
+import type { SpoolBegin, SpoolRecord } from './spool-record.js';
 import type { UploadIntent } from './upload-intent.js';
 
 /** An operation whose end has not been recorded. */
@@ -49,14 +49,14 @@ export class OpenOperations {
   }
 
   /** The records of the operations that began in `segment`, to be written again before that segment goes. */
-  linesToCarry(segment: number): Buffer[] {
-    const lines: Buffer[] = [];
+  toCarry(segment: number): SpoolRecord[] {
+    const records: SpoolRecord[] = [];
     for (const operation of this.open.values()) {
       if (operation.segment > segment) continue;
-      lines.push(encodeRecord(operation.begin));
-      if (operation.intent !== null) lines.push(encodeRecord(operation.intent));
+      records.push(operation.begin);
+      if (operation.intent !== null) records.push(operation.intent);
     }
-    return lines;
+    return records;
   }
 
   carried(segment: number, to: number): void {

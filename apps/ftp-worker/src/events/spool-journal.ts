@@ -78,14 +78,14 @@ export class SpoolJournal implements Journal {
       accountId: grant.accountId,
       event,
     });
-    return new SpooledUpload(this.spool, upload.transferId, (facts, atMs, delta) =>
-      transferEvent(this.source, session, grant, facts, { id: event.id, atMs, spaceId, delta }),
+    return new SpooledUpload(this.spool, upload.transferId, (facts, outcome, atMs, delta) =>
+      transferEvent(this.source, session, grant, facts, { id: event.id, atMs, outcome, spaceId, delta }),
     );
   }
 
-  async transferEnded(session: SessionFacts, grant: SessionGrant, facts: TransferFacts): Promise<void> {
+  transferEnded(session: SessionFacts, grant: SessionGrant, facts: TransferFacts): Promise<void> {
     const event = transferEvent(this.source, session, grant, facts, { spaceId: null, delta: null });
-    await this.spool.append({ k: 'fact', event, ledger: [] });
+    return this.spool.append({ k: 'fact', event, ledger: [] });
   }
 
   beginRemoval(session: SessionFacts, grant: SessionGrant, removal: Removal): RemovalRecord {
@@ -243,7 +243,12 @@ export class SpoolJournal implements Journal {
   }
 }
 
-type BuildEvent = (facts: TransferFacts, atMs: number, delta: LedgerDelta | null) => Envelope;
+type BuildEvent = (
+  facts: TransferFacts,
+  outcome: TransferFacts['outcome'],
+  atMs: number,
+  delta: LedgerDelta | null,
+) => Envelope;
 
 /** One upload's records: exactly one end, whatever is called how often. */
 class SpooledUpload implements UploadRecord {
@@ -256,25 +261,21 @@ class SpooledUpload implements UploadRecord {
     private readonly event: BuildEvent,
   ) {}
 
-  async intend(sealed: {
-    readonly token: string;
-    readonly facts: TransferFacts;
-    readonly sync: boolean;
-  }): Promise<void> {
+  intend(sealed: { readonly token: string; readonly facts: TransferFacts; readonly sync: boolean }): Promise<void> {
     // The event's time is settled here, because a replay must build the same event that may have been sent already.
     this.intendedAtMs = sealed.facts.finishedAtMs;
     const completed = completionOf(sealed.facts, isoTime(this.intendedAtMs));
-    await this.spool.append(
+    return this.spool.append(
       { k: 'intent', id: this.transferId, token: sealed.token, completed },
       { sync: sealed.sync },
     );
   }
 
-  async committed(facts: TransferFacts, delta: LedgerDelta): Promise<void> {
-    if (this.ended) return;
+  committed(facts: TransferFacts, delta: LedgerDelta): Promise<void> {
+    if (this.ended) return Promise.resolve();
     this.ended = true;
-    const event = this.event({ ...facts, outcome: 'completed' }, this.intendedAtMs ?? facts.finishedAtMs, delta);
-    await this.spool.append({
+    const event = this.event(facts, 'completed', this.intendedAtMs ?? facts.finishedAtMs, delta);
+    return this.spool.append({
       k: 'end',
       id: this.transferId,
       event,
@@ -282,14 +283,14 @@ class SpooledUpload implements UploadRecord {
     });
   }
 
-  async failed(facts: TransferFacts, delta: LedgerDelta | null): Promise<void> {
+  failed(facts: TransferFacts, delta: LedgerDelta | null): Promise<void> {
     // After `committed` the name is switched: even where that could not be recorded, the upload did not fail.
-    if (this.ended) return;
+    if (this.ended) return Promise.resolve();
     this.ended = true;
     const outcome = facts.outcome === 'completed' ? 'failed' : facts.outcome;
-    const event = this.event({ ...facts, outcome }, facts.finishedAtMs, delta);
+    const event = this.event(facts, outcome, facts.finishedAtMs, delta);
     const ledger = delta === null ? [] : [ledgerEntry(event, delta, this.transferId)];
-    await this.spool.append({ k: 'end', id: this.transferId, event, ledger });
+    return this.spool.append({ k: 'end', id: this.transferId, event, ledger });
   }
 }
 

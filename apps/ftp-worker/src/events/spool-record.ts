@@ -76,15 +76,56 @@ export type DrainableRecord = Extract<SpoolRecord, { k: 'end' | 'fact' }>;
 /** Hex digits of the checksum and the space behind it. */
 const PREFIX = 9;
 
-/** One line: CRC-32 of the JSON in eight hex digits, a space, the JSON, a newline. JSON holds no raw newline. */
-export function encodeRecord(record: SpoolRecord): Buffer {
-  const json = JSON.stringify(record);
-  const end = PREFIX + Buffer.byteLength(json);
-  const line = Buffer.allocUnsafe(end + 1);
-  line.write(json, PREFIX);
-  line.write(`${crc32(line.subarray(PREFIX, end)).toString(16).padStart(8, '0')} `, 0, 'latin1');
-  line[end] = 0x0a;
-  return line;
+/** Most bytes that UTF-8 makes of a UTF-16 unit. */
+const UNIT_BYTES = 3;
+/** Holds what a turn of the event loop records; a larger one goes after the turn. */
+const LINES_BYTES = 64 * 1024;
+const HEX = Buffer.from('0123456789abcdef', 'latin1');
+
+/**
+ * Records as lines: CRC-32 of the JSON in eight hex digits, a space, the JSON, a newline. JSON holds no raw newline. All
+ * go into one buffer that is used again: a buffer for each would be garbage a moment later, and be copied together before
+ * the write.
+ */
+export class RecordLines {
+  private buffer = Buffer.allocUnsafeSlow(LINES_BYTES);
+  private used = 0;
+
+  /** Returns the length of the record's line. */
+  add(record: SpoolRecord): number {
+    const json = JSON.stringify(record);
+    const start = this.used;
+    this.makeRoom(json.length * UNIT_BYTES + PREFIX + 1);
+    const { buffer } = this;
+    const first = start + PREFIX;
+    const end = first + buffer.write(json, first);
+    let sum = crc32(buffer.subarray(first, end));
+    for (let at = start + PREFIX - 2; at >= start; at--) {
+      buffer[at] = HEX[sum & 0xf]!;
+      sum >>>= 4;
+    }
+    buffer[first - 1] = 0x20;
+    buffer[end] = 0x0a;
+    this.used = end + 1;
+    return this.used - start;
+  }
+
+  /** All lines since the last {@link clear}; only until then. */
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.used);
+  }
+
+  clear(): void {
+    this.used = 0;
+    if (this.buffer.length > LINES_BYTES) this.buffer = Buffer.allocUnsafeSlow(LINES_BYTES);
+  }
+
+  private makeRoom(bytes: number): void {
+    if (this.used + bytes <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(2 * (this.used + bytes));
+    this.buffer.copy(larger, 0, 0, this.used);
+    this.buffer = larger;
+  }
 }
 
 /** The record where it has something for ledger or queue: an operation that begins, or is sealed, has not. */
