@@ -85,6 +85,23 @@ describe('EventSpool', () => {
     await spool.close();
   });
 
+  it('writes a fact that nobody was told of with what comes next, or when the turn is over', async () => {
+    const spool = open();
+    const facts = [aFact(), aFact(), aFact()];
+    spool.mention(facts[0]!);
+    expect(spool.end.offset).toBe(0);
+    spool.note(facts[1]!);
+    expect(await readAll(spool)).toEqual(facts.slice(0, 2));
+    spool.mention(facts[2]!);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await readAll(spool)).toEqual(facts);
+    spool.mention(aFact());
+    await spool.close();
+    const again = open();
+    expect(await readAll(again)).toHaveLength(4);
+    await again.close();
+  });
+
   it('writes turns of any size, one after the other', async () => {
     const spool = open();
     const facts = [1, 90_000, 1, 1].map((length) => {
@@ -208,6 +225,9 @@ describe('EventSpool', () => {
     for (let n = 0; n < 20; n++) spool.note(aFact());
     await expect(spool.append(aFact())).rejects.toMatchObject({ code: 'journal.full' });
     expect(spool.stats().droppedFacts).toBeGreaterThan(0);
+    const { droppedFacts } = spool.stats();
+    spool.mention(aFact());
+    expect(spool.stats().droppedFacts).toBe(droppedFacts + 1);
     await spool.append({ k: 'end', id, event: anEnvelope(), ledger: [] });
     const { records, next } = await spool.read(spool.drained, 1000);
     spool.advance(next, records.length);

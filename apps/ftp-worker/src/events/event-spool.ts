@@ -171,9 +171,14 @@ export class EventSpool {
 
   /** Record a fact, written when it returns. Where the spool is full it is dropped and counted. */
   note(record: Extract<SpoolRecord, { k: 'fact' }>): void {
+    this.mention(record);
+    this.flush();
+  }
+
+  /** The same with what else is recorded in this turn of the event loop: for a fact that nobody was told of. */
+  mention(record: Extract<SpoolRecord, { k: 'fact' }>): void {
     if (this.bytes >= this.maxBytes) this.dropFact();
     else this.enqueue(record, nothing, this.dropFact);
-    this.flush();
   }
 
   /** What an earlier process left open and nobody has closed since. */

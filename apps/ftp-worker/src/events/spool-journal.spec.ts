@@ -112,6 +112,25 @@ describe('SpoolJournal', () => {
     expect(made[0]!.data).toMatchObject({ path: '/caf\ufffd' });
   });
 
+  it('writes at once what a client is told next, and with it what nobody was told', () => {
+    journal.record(session, null, { type: 'session.opened' });
+    expect(spool.stats().depth).toBe(0);
+    journal.record(session, grant, { type: 'login.succeeded' });
+    expect(spool.stats().depth).toBe(2);
+    journal.record(session, grant, { type: 'directory.created', path });
+    expect(spool.stats().depth).toBe(3);
+    const closed = {
+      type: 'session.closed',
+      reason: 'quit',
+      doctor: null,
+      durationMs: 1,
+      bytesUp: 0,
+      bytesDown: 0,
+    } as const;
+    journal.record(session, grant, closed);
+    expect(spool.stats().depth).toBe(3);
+  });
+
   it('hands the deltas of a rename to the ledger', async () => {
     const deltas = [
       { spaceId: newId(), bytes: -9, files: -1 },

@@ -170,7 +170,9 @@ export class SpoolJournal implements Journal {
     const event = this.factEvent(session, grant, fact);
     const ledger: SpoolLedgerEntry[] =
       fact.type === 'file.renamed' ? fact.deltas.map((delta) => ledgerEntry(event, delta, null)) : [];
-    this.spool.note({ k: 'fact', event, ledger });
+    if (fact.type === 'session.opened' || fact.type === 'session.closed')
+      this.spool.mention({ k: 'fact', event, ledger });
+    else this.spool.note({ k: 'fact', event, ledger });
   }
 
   private factEvent(session: SessionFacts, grant: SessionGrant | null, fact: SessionFact): Envelope {
