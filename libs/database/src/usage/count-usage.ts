@@ -1,3 +1,5 @@
+import { binaryArray } from '../binary-array.js';
+
 /** What an event adds to the usage of its account; `spaceId` where it is about a space. */
 export interface UsageIncrement {
   readonly spaceId?: string | null;
@@ -53,21 +55,37 @@ function upsert(table: string, bucket: 'hour' | 'day', rows: string): string {
         ${COLUMNS.map((column) => `${column} = ${table}.${column} + excluded.${column}`).join(', ')}`;
 }
 
-/** The increments of events as one parameter of {@link countUsage}; what is about the same space is one row. */
-export function incrementRows(
+/**
+ * The increments of events as the parameters of {@link countUsage}; what is about the same space is one row. Event and
+ * space come first, then one column per counter.
+ */
+export function incrementColumns(
   events: Iterable<{ readonly id: string; readonly usage: readonly UsageIncrement[] }>,
-): string {
-  const rows: (UsageIncrement & { readonly eventId: string })[] = [];
+): Buffer[] {
+  const ids: string[] = [];
+  const spaces: (string | null)[] = [];
+  const rows: UsageIncrement[] = [];
   for (const { id, usage } of events) {
-    const bySpace = new Map<string | null, UsageIncrement>();
-    for (const increment of usage) {
-      const space = increment.spaceId ?? null;
-      const before = bySpace.get(space);
-      bySpace.set(space, before === undefined ? increment : added(before, increment));
+    const first = usage[0];
+    if (first === undefined) continue;
+    for (const increment of usage.length === 1 ? [first] : bySpace(usage)) {
+      ids.push(id);
+      spaces.push(increment.spaceId ?? null);
+      rows.push(increment);
     }
-    for (const increment of bySpace.values()) rows.push({ eventId: id, ...increment });
   }
-  return JSON.stringify(rows);
+  const counters = KEYS.map((key) => binaryArray('bigint', rows, (row) => row[key] ?? null));
+  return [binaryArray('uuid', ids, (id) => id), binaryArray('uuid', spaces, (space) => space), ...counters];
+}
+
+function bySpace(usage: readonly UsageIncrement[]): Iterable<UsageIncrement> {
+  const spaces = new Map<string | null, UsageIncrement>();
+  for (const increment of usage) {
+    const space = increment.spaceId ?? null;
+    const before = spaces.get(space);
+    spaces.set(space, before === undefined ? increment : added(before, increment));
+  }
+  return spaces.values();
 }
 
 function added(one: UsageIncrement, other: UsageIncrement): UsageIncrement {
@@ -78,16 +96,17 @@ function added(one: UsageIncrement, other: UsageIncrement): UsageIncrement {
 
 /**
  * Counts the increments of events: the part of a statement that follows a CTE `counted (id, at, tenant_id, account_id)`;
- * `parameter` holds their {@link incrementRows}. FOR SHARE waits for a closing that is under way and reads what it has
- * written, so that nothing is added to a closed month. Days are counted from the hours.
+ * their {@link incrementColumns} are its parameters from number `first` on. FOR SHARE waits for a closing that is under
+ * way and reads what it has written, so that nothing is added to a closed month. Days are counted from the hours.
  */
-export function countUsage(parameter: string): string {
+export function countUsage(first: number): string {
+  const counters = KEYS.map((key, index) => `unnest($${first + 2 + index}::bigint[]) AS "${key}"`);
   return `
     closing AS MATERIALIZED (
       SELECT closed_until FROM usage_closing WHERE id = 1 FOR SHARE
     ), increments AS MATERIALIZED (
       SELECT c.id, c.at, c.tenant_id, c.account_id, i.*
-      FROM jsonb_to_recordset(${parameter}::jsonb) AS i ("eventId" uuid, "spaceId" uuid, ${KEYS.map((key) => `"${key}" bigint`).join(', ')})
+      FROM (SELECT unnest($${first}::uuid[]) AS "eventId", unnest($${first + 1}::uuid[]) AS "spaceId", ${counters.join(', ')}) i
       JOIN counted c ON c.id = i."eventId"
     ), late AS (
       INSERT INTO usage_late (event_id, at, counted_at)

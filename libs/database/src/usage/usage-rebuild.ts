@@ -1,7 +1,8 @@
+import { binaryArray } from '../binary-array.js';
 import type { Database, Queryable, Statement } from '../database.js';
 import { asDatabaseError } from '../database-errors.js';
 import type { EventRow } from '../event-log/event-log.writer.js';
-import { countUsage, incrementRows, type UsageIncrement } from './count-usage.js';
+import { countUsage, incrementColumns, type UsageIncrement } from './count-usage.js';
 
 const LOCK: Statement = {
   name: 'usage-rebuild-lock',
@@ -23,9 +24,9 @@ const COUNT: Statement = {
   name: 'usage-rebuild-count',
   text: `
     WITH counted AS (
-      SELECT c.id, c.at, c."tenantId" AS tenant_id, c."accountId" AS account_id
-      FROM jsonb_to_recordset($1::jsonb) AS c (id uuid, at timestamptz, "tenantId" uuid, "accountId" uuid)
-    ), ${countUsage('$2')}
+      SELECT unnest($1::uuid[]) AS id, unnest($2::timestamptz[]) AS at, unnest($3::uuid[]) AS tenant_id,
+        unnest($4::uuid[]) AS account_id
+    ), ${countUsage(5)}
     SELECT count(*)::int AS events FROM counted`,
 };
 
@@ -61,9 +62,14 @@ export async function rebuildUsage(
         const { rows } = await client.query<StoredEvent>(`FETCH ${BATCH} FROM usage_events`);
         if (rows.length === 0) break;
         const logged = rows.map(({ at, ...row }) => ({ ...row, at: at.toISOString() }));
-        const counted = logged.map(({ id, at, tenantId, accountId }) => ({ id, at, tenantId, accountId }));
-        const increments = incrementRows(logged.map((event) => ({ id: event.id, usage: incrementsOf(event) })));
-        await sql.rows(COUNT, [JSON.stringify(counted), increments]);
+        const increments = incrementColumns(logged.map((event) => ({ id: event.id, usage: incrementsOf(event) })));
+        const counted = [
+          binaryArray('uuid', logged, ({ id }) => id),
+          binaryArray('timestamptz', logged, ({ at }) => at),
+          binaryArray('uuid', logged, ({ tenantId }) => tenantId),
+          binaryArray('uuid', logged, ({ accountId }) => accountId),
+        ];
+        await sql.rows(COUNT, [...counted, ...increments]);
         events += rows.length;
         onProgress(events);
       }
