@@ -22,7 +22,7 @@ describe('binaryArray', () => {
   it('says to the server what the same values say as text', async () => {
     const id = newId();
     expect(await asRead('uuid', binaryArray('uuid', [id, null, id.toUpperCase()], same))).toEqual([id, null, id]);
-    const texts = ['', null, 'plain', '{"quoted", NULL}', 'ünïcode 🚢', 'x'.repeat(100_000)];
+    const texts = ['', null, 'plain', '{"quoted", NULL}', 'ünïcode 🚢', 'ünïcode 🚢'.repeat(40), 'x'.repeat(100_000)];
     expect(await asRead('text', binaryArray('text', texts, same))).toEqual(texts);
     const numbers = [0, null, 1, -1, 2 ** 32, -(2 ** 32) - 7, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
     expect(await asRead('bigint', binaryArray('bigint', numbers, same))).toEqual(
@@ -54,6 +54,10 @@ describe('binaryArray', () => {
 
   it('refuses what is no value of the type', () => {
     expect(() => binaryArray('uuid', ['0190b3c4'], same)).toThrow('no UUID');
+    const id = newId();
+    for (const bad of [`${id}0`, id.slice(1), `g${id.slice(1)}`, `é${id.slice(1)}`, `${id.slice(0, -1)}-`]) {
+      expect(() => binaryArray('uuid', [bad], same)).toThrow('no UUID');
+    }
     expect(() => binaryArray('timestamptz', ['yesterday'], same)).toThrow('RFC 3339');
   });
 });
