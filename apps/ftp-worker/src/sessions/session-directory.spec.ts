@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { SessionBeat } from '@quayside/database';
 import type { SessionGrant } from '@quayside/domain';
 import type { LoginAttempt, SessionView } from '@quayside/ftp-engine';
@@ -11,10 +11,14 @@ const STARTED = '1970-01-01T00:00:10.000Z';
 async function aDirectory() {
   const clock = { ms: 10_000 };
   const beats: SessionBeat[] = [];
+  const rows: string[] = [];
   const directory = new SessionDirectory({
     store: {
       open: () => Promise.resolve(null),
-      openMany: () => Promise.resolve(),
+      openMany: (sessions) => {
+        rows.push(...sessions.map(({ id }) => id));
+        return Promise.resolve();
+      },
       takeLogin: () => Promise.resolve(true),
       close: () => Promise.resolve(),
       beat: (_worker, told) => {
@@ -41,7 +45,7 @@ async function aDirectory() {
     await directory.beat([{ id: 's', clientName: null, transfer: null, command: null, ...view } as SessionView], false);
     return beats.length === 0 ? 'nothing' : beats[0]!.activity;
   };
-  return { at, directory, login };
+  return { at, directory, login, rows };
 }
 
 function aTransfer(bytes: number, startedAtMs = 10_000): Pick<SessionView, 'transfer' | 'command'> {
@@ -50,6 +54,24 @@ function aTransfer(bytes: number, startedAtMs = 10_000): Pick<SessionView, 'tran
 }
 
 describe('SessionDirectory', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('writes a session that lasts within 25 ms, however many begin and end meanwhile', async () => {
+    jest.useFakeTimers();
+    const { directory, login, rows } = await aDirectory();
+    const of = { tenantId: 't', accountId: 'x', username: 'web' };
+    for (let ms = 0; ms < 200; ms += 5) {
+      await login(`short ${ms}`, of, '192.0.2.1');
+      if (ms === 60) await login('lasts', of, '192.0.2.1');
+      await jest.advanceTimersByTimeAsync(5);
+      directory.close(`short ${ms}`);
+      expect(rows).toEqual(ms < 80 ? rows.filter((id) => id === 'lasts') : ['lasts']);
+    }
+    await directory.stop();
+  });
+
   it('shows how fast a transfer is between two looks, and a new one from its own start', async () => {
     const { at } = await aDirectory();
     const shown = { verb: 'STOR', path: '/a', startedAt: STARTED };

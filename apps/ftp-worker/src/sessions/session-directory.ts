@@ -25,10 +25,12 @@ export interface SessionDirectoryOptions {
 }
 
 /**
- * How long a first change waits for company: a login storm becomes a few statements. The list shows a
- * session only then, so this is short.
+ * How long a change waits for company at most: a login storm becomes a few statements. The list shows a session only
+ * then, so this is short.
  */
 const LINGER_MS = 25;
+/** A session that is younger when the others are written waits for the next time: many are over by then, and cost nothing. */
+const RIPE_MS = LINGER_MS / 2;
 const RETRY_MS = 2_000;
 /** A command that is answered sooner is not shown: a busy session would be written at every beat for nothing. */
 const SHOWN_COMMAND_MS = 1_000;
@@ -46,7 +48,8 @@ interface Sample {
  */
 export class SessionDirectory {
   private readonly live = new Map<string, NewFtpSession>();
-  private readonly unwritten = new Set<string>();
+  /** Since when (`performance.now()`), the oldest first. */
+  private readonly unwritten = new Map<string, number>();
   private readonly written = new Set<string>();
   private readonly closed = new Set<string>();
   private readonly shown = new Map<string, string>();
@@ -78,7 +81,7 @@ export class SessionDirectory {
     }
     this.live.set(session.id, session);
     if (sessions === undefined && sessionsPerAddress === undefined && tenantSessions === undefined) {
-      this.unwritten.add(session.id);
+      this.unwritten.set(session.id, performance.now());
       this.schedule(LINGER_MS);
       return;
     }
@@ -149,7 +152,7 @@ export class SessionDirectory {
     this.stopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     await this.writing;
-    await this.write().catch(() => undefined);
+    await this.write(Number.POSITIVE_INFINITY).catch(() => undefined);
   }
 
   private activityOf({ id, transfer, command }: SessionView, nowMs: number): SessionActivity | null {
@@ -170,7 +173,7 @@ export class SessionDirectory {
     this.written.delete(id);
     this.shown.delete(id);
     if (!this.live.has(id)) return;
-    this.unwritten.add(id);
+    this.unwritten.set(id, performance.now());
     this.schedule(LINGER_MS);
   }
 
@@ -178,7 +181,9 @@ export class SessionDirectory {
     if (this.timer !== null || this.stopped) return;
     this.timer = setTimeout(() => {
       this.timer = null;
-      this.writing = this.writing.then(() => this.write()).catch((error: unknown) => this.retry(error));
+      this.writing = this.writing
+        .then(() => this.write(performance.now() - RIPE_MS))
+        .catch((error: unknown) => this.retry(error));
     }, delayMs);
     this.timer.unref();
   }
@@ -188,8 +193,10 @@ export class SessionDirectory {
     this.schedule(RETRY_MS);
   }
 
-  private async write(): Promise<void> {
-    const opened = [...this.unwritten];
+  /** Those that are closed, and of the new ones those that were there by then. */
+  private async write(ripeMs: number): Promise<void> {
+    const opened: string[] = [];
+    for (const [id, sinceMs] of this.unwritten) if (sinceMs <= ripeMs) opened.push(id);
     const closed = [...this.closed];
     if (opened.length > 0) {
       await this.options.store.openMany(opened.map((id) => this.live.get(id)!));
@@ -203,6 +210,8 @@ export class SessionDirectory {
       await this.options.store.close(closed);
       for (const id of closed) this.closed.delete(id);
     }
-    if (this.unwritten.size > 0 || this.closed.size > 0) this.schedule(LINGER_MS);
+    const oldest = this.unwritten.values().next();
+    if (oldest.done !== true) this.schedule(Math.max(0, oldest.value + LINGER_MS - performance.now()));
+    else if (this.closed.size > 0) this.schedule(LINGER_MS);
   }
 }
