@@ -310,7 +310,7 @@ export class FtpEngine {
     }
     const session = new Session(newId(), this.#context, origin, Date.now());
     const frame = this.#frames.find((one) => one.listener === listener)!;
-    const connection = frame.adopt(socket);
+    const connection = frame.adopt(socket, session.id);
     const channel = new ControlChannel(socket, session, {
       table: TABLE,
       certificates: this.#certificates,

@@ -3,9 +3,10 @@
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { FtpSrv } from 'ftp-srv';
-import FrameConnection from 'ftp-srv/src/connection.js';
+import type FrameConnection from 'ftp-srv/src/connection.js';
 import type { ListenerOptions } from '../engine-options.js';
 import type { Log } from '../ports.js';
+import { adoptConnection } from './adopted-connection.js';
 import { bridgeLog, type FrameLog } from './log-bridge.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
@@ -83,10 +84,12 @@ export class FtpSrvFrame {
     });
   }
 
-  /** ftp-srv's object for an admitted socket, with its reader taken off; announced by `connect`. */
-  adopt(socket: Socket): FrameConnection {
-    const connection = new FrameConnection(this.#server, { log: this.#log, socket });
-    socket.removeAllListeners('data');
+  /** ftp-srv's object for an admitted socket, which nothing reads; announced by `connect`. */
+  adopt(socket: Socket, id: string): FrameConnection {
+    const connection = adoptConnection(this.#server, id, socket, this.#log);
+    socket.on('error', (error) => {
+      this.#server.emit('client-error', { connection, context: 'commandSocket', error });
+    });
     this.#server.connections[connection.id] = connection;
     this.#server.emit('connect', { connection, id: connection.id });
     return connection;
@@ -96,6 +99,7 @@ export class FtpSrvFrame {
   release(connection: FrameConnection): void {
     delete this.#server.connections[connection.id];
     this.#server.emit('disconnect', { connection, id: connection.id });
+    connection.removeAllListeners();
   }
 
   /** No more connections; open ones stay. Idempotent. */

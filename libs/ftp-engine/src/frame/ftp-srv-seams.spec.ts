@@ -67,14 +67,26 @@ describe('the seams of ftp-srv that the frame relies on', () => {
     expect(said).toBe('');
   });
 
-  it('hangs one data listener on a socket, which the frame takes off', async () => {
+  it('has a connection object whose first state is that of the one the frame makes without its constructor', async () => {
     const { frame, socket } = await accepted();
     const bare = new FrameConnection(frame.ftpServer, { log: bridgeLog(log), socket });
-    expect(socket.listenerCount('data')).toBe(1);
     socket.removeAllListeners();
-    expect(bare.id).toMatch(/^[0-9a-f-]{36}$/);
-    frame.adopt(socket);
+    const adopted = frame.adopt(socket, 'a');
+    expect(adopted).toBeInstanceOf(FrameConnection);
     expect(socket.listenerCount('data')).toBe(0);
+    const shapes = (connection: FrameConnection) =>
+      Object.keys(bare)
+        .filter((key) => key !== 'id' && !key.startsWith('_events'))
+        .map((key): unknown => connection[key as keyof FrameConnection])
+        .map((value) => (typeof value === 'object' && value !== null ? value.constructor : value));
+    expect(shapes(adopted)).toEqual(shapes(bare));
+    bare.secure = true;
+    adopted.secure = true;
+    expect(adopted.secure).toBe(bare.secure);
+    const heard: unknown[] = [];
+    adopted.on('told', (what) => heard.push(what));
+    adopted.emit('told', 1);
+    expect(heard).toEqual([1]);
   });
 
   it('announces connections with connect and disconnect, and forgets them without a timer', async () => {
@@ -83,23 +95,13 @@ describe('the seams of ftp-srv that the frame relies on', () => {
     const server = frame.ftpServer as unknown as NodeJS.EventEmitter;
     server.on('connect', () => events.push('connect'));
     server.on('disconnect', () => events.push('disconnect'));
-    const connection = frame.adopt(socket);
+    const connection = frame.adopt(socket, 'a');
     expect(frame.connectionCount).toBe(1);
     const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     frame.release(connection);
     expect(frame.connectionCount).toBe(0);
     expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length).toBe(timers);
     expect(events).toEqual(['connect', 'disconnect']);
-  });
-
-  it('ends its connector when the socket closes, and only that', async () => {
-    const { frame, socket } = await accepted();
-    const connection = frame.adopt(socket);
-    let ended = 0;
-    connection.connector = { end: () => ended++ };
-    socket.destroy();
-    await once(socket, 'close');
-    expect(ended).toBe(1);
   });
 
   it('keeps its verbs in one plain object, which is the image of our table', () => {
@@ -112,7 +114,7 @@ describe('the seams of ftp-srv that the frame relies on', () => {
   it('runs a parsed command without its own parser, which strips quotes and dashes', async () => {
     installRegistry(COMMANDS);
     const { frame, socket } = await accepted();
-    const connection = frame.adopt(socket);
+    const connection = frame.adopt(socket, 'a');
     const lines: string[] = [];
     connectRegistry(connection, { submit: (line) => lines.push(line) });
     const raw = 'NOOP a "quoted" -x';

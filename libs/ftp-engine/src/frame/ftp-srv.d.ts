@@ -20,6 +20,24 @@ declare module 'ftp-srv/src/commands/registry.js' {
   export default registry;
 }
 
+declare module 'ftp-srv/src/commands/index.js' {
+  import type { FrameCommand } from 'ftp-srv/src/commands/registry.js';
+
+  class Commands {
+    constructor(connection: object);
+    handle(command: string | FrameCommand): PromiseLike<unknown>;
+  }
+  export default Commands;
+}
+
+declare module 'ftp-srv/src/connector/base.js' {
+  class BaseConnector {
+    constructor(connection: object);
+    end(): void;
+  }
+  export default BaseConnector;
+}
+
 declare module 'ftp-srv/src/connection.js' {
   import type { EventEmitter } from 'node:events';
   import type { Socket } from 'node:net';
