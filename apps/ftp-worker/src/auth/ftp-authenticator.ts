@@ -83,12 +83,12 @@ export class FtpAuthenticator implements Authenticator {
 
   private async decide(attempt: LoginAttempt): Promise<SessionGrant> {
     const { throttle, hasher } = this.parts;
-    const { login, remoteAddress, password, signal } = attempt;
+    const { login, remoteAddress, password } = attempt;
     await throttle.admit(login, remoteAddress);
     const record = await this.find(attempt);
     if (record === null || record.account.decoy) {
       const tenantId = record === null ? this.tenantOf(attempt) : null;
-      await this.inTurn(attempt, () => hasher.verifyNothing(password, signal));
+      await this.inTurn(attempt, () => hasher.verifyNothing(password, attempt.signal));
       return this.refuse(attempt, record === null ? 'unknown-account' : 'decoy', record, await tenantId);
     }
     const anonymous = isAnonymous(record, login);
@@ -173,13 +173,14 @@ export class FtpAuthenticator implements Authenticator {
   /** The credential that the password proves; null where it proves none. */
   private async verify(record: LoginRecord, attempt: LoginAttempt): Promise<LoginCredential | null> {
     const { hasher, verified } = this.parts;
-    const { password, signal } = attempt;
+    const { password } = attempt;
     const remembered = (): LoginCredential | undefined =>
       record.credentials.find(({ id, hash }) => verified.has(id, hash, password));
     const known = remembered();
     if (known !== undefined) return known;
     const ahead = this.proofAhead(record, attempt);
     if (ahead !== undefined) await ahead;
+    const { signal } = attempt;
     signal.throwIfAborted();
     return (
       remembered() ??

@@ -6,23 +6,40 @@ import { DOCTOR } from '../doctor/doctor-table.js';
 import { AccountFileSystem } from '../filesystem/account-file-system.js';
 import { type LoginAttempt, LoginRefusal } from '../ports.js';
 import type { Session } from '../session/session.js';
+import type { CommandContext } from './define-command.js';
 
 const TOO_MANY_FAILURES = reply(421, 'Too many failed logins.', 'close');
 
-/** What is known about a login before any password. */
-export function attemptOf(session: Session, login: string, signal: AbortSignal): Omit<LoginAttempt, 'password'> {
-  return {
-    sessionId: session.id,
-    login,
-    hostTenant: session.hostTenant,
-    remoteAddress: session.remoteAddress,
-    tls: session.tls !== null,
-    implicitTls: session.tls?.implicit ?? false,
-    tlsVersion: session.tls?.version ?? null,
-    tlsCipher: session.tls?.cipher ?? null,
-    certificateNames: session.tls?.certificateNames ?? null,
-    signal,
-  };
+/** A try of one command. The command's signal is asked for where somebody waits only: a warm login makes none. */
+export class Attempt implements LoginAttempt {
+  readonly sessionId: string;
+  readonly hostTenant: string | null;
+  readonly remoteAddress: string;
+  readonly tls: boolean;
+  readonly implicitTls: boolean;
+  readonly tlsVersion: string | null;
+  readonly tlsCipher: string | null;
+  readonly certificateNames: readonly string[] | null;
+
+  constructor(
+    private readonly context: CommandContext,
+    readonly login: string,
+    readonly password: string,
+  ) {
+    const { session } = context;
+    this.sessionId = session.id;
+    this.hostTenant = session.hostTenant;
+    this.remoteAddress = session.remoteAddress;
+    this.tls = session.tls !== null;
+    this.implicitTls = session.tls?.implicit ?? false;
+    this.tlsVersion = session.tls?.version ?? null;
+    this.tlsCipher = session.tls?.cipher ?? null;
+    this.certificateNames = session.tls?.certificateNames ?? null;
+  }
+
+  get signal(): AbortSignal {
+    return this.context.signal;
+  }
 }
 
 /** The session is the account’s from now on. */

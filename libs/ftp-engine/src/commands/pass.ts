@@ -1,10 +1,11 @@
 import { asDomainError, type SessionGrant } from '@quayside/domain';
 import { type Reply, reply } from '../control/reply.js';
 import { type CommandContext, defineCommand } from './define-command.js';
-import { attemptOf, become, refuseLogin } from './log-in.js';
+import { Attempt, become, refuseLogin } from './log-in.js';
 
 const USER_FIRST = reply(503, 'Login with USER first.');
 const ALREADY = reply(503, 'User already authenticated.');
+const WELCOME = reply(230, 'Login successful.');
 const SUPERFLUOUS = reply(202, 'Already logged in by certificate.');
 
 /** RFC 959 §4.1.1 PASS. The argument is used byte for byte: a password may hold quotes, spaces and leading dashes. */
@@ -21,16 +22,16 @@ export const pass = defineCommand({
   },
 });
 
-async function logIn({ session, arg, signal }: CommandContext, login: string): Promise<Reply> {
+async function logIn(context: CommandContext, login: string): Promise<Reply> {
+  const { session, arg } = context;
   session.pendingLogin = null;
   const startedMs = performance.now();
   let grant: SessionGrant;
   try {
-    const attempt = attemptOf(session, login, signal);
-    grant = await session.engine.ports.authenticator.authenticate({ ...attempt, password: arg });
+    grant = await session.engine.ports.authenticator.authenticate(new Attempt(context, login, arg));
   } catch (thrown) {
-    return refuseLogin(session, login, asDomainError(thrown), startedMs, signal);
+    return refuseLogin(session, login, asDomainError(thrown), startedMs, context.signal);
   }
   become(session, grant);
-  return reply(230, 'Login successful.');
+  return WELCOME;
 }

@@ -1,7 +1,7 @@
 import { asDomainError, isAnonymousName, parseLoginName, type SessionGrant } from '@quayside/domain';
 import { type Reply, reply } from '../control/reply.js';
 import { type CommandContext, defineCommand } from './define-command.js';
-import { attemptOf, become, refuseLogin } from './log-in.js';
+import { Attempt, become, refuseLogin } from './log-in.js';
 
 const PASSWORD_WANTED = reply(331, 'Username ok, send password.');
 const EMAIL_WANTED = reply(331, 'Anonymous login ok, send your e-mail address as password.');
@@ -36,15 +36,15 @@ function wanted(login: string): Reply {
   return isAnonymousName(parseLoginName(login)?.username ?? '') ? EMAIL_WANTED : PASSWORD_WANTED;
 }
 
-async function askCertificate({ session, arg, signal }: CommandContext): Promise<Reply> {
+async function askCertificate(context: CommandContext): Promise<Reply> {
+  const { session, arg } = context;
   let grant: SessionGrant | null;
   const startedMs = performance.now();
   try {
-    const attempt = attemptOf(session, arg, signal);
-    grant = await session.engine.ports.authenticator.authenticateByCertificate!(attempt);
+    grant = await session.engine.ports.authenticator.authenticateByCertificate!(new Attempt(context, arg, ''));
   } catch (thrown) {
     session.pendingLogin = null;
-    return refuseLogin(session, arg, asDomainError(thrown), startedMs, signal);
+    return refuseLogin(session, arg, asDomainError(thrown), startedMs, context.signal);
   }
   if (grant === null) return wanted(arg);
   session.pendingLogin = null;
