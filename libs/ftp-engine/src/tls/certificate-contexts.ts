@@ -99,9 +99,14 @@ function isBindable(context: SecureContext): boolean {
   return typeof (context.context as NativeContext | undefined)?.setSessionIdContext === 'function';
 }
 
-/** What ties data connections to their control connection; `id` has at most 32 bytes (OpenSSL's limit). */
+let bindings = 0;
+
+/**
+ * What ties data connections to their control connection; `id` has at most 32 bytes (OpenSSL's limit). It need only
+ * differ from all others of the process: it is inside tickets, which nobody else can make.
+ */
 export class TicketBinding {
-  readonly id = randomBytes(16).toString('hex');
+  readonly id = `session ${(bindings++).toString(36)}`;
   #ticketKeys: Buffer | null = null;
 
   /** For contexts of this session alone; made on first use. */
