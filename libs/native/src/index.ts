@@ -3,7 +3,7 @@ export { hasNativeFolder, isEscape } from './native-folder.js';
 export { hasHungUp } from './hung-up.js';
 export * from './open-beneath.js';
 export { rawName } from './portable-folder.js';
-export { factsOf, factsOfOpen, type FileFacts, type FolderReader, joinPath, O_PATH } from './rooted-folder.js';
+export { type FileFacts, type FileIdentity, type FolderReader, joinPath, O_PATH, splitPath } from './rooted-folder.js';
 export type { RootedFolder, SystemPath } from './rooted-folder.js';
 export * from './reuse-port.js';
 export * from './sendfile.js';

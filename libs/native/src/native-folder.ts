@@ -3,6 +3,7 @@ import { cLibrary, errorCode, systemError } from './c-library.js';
 import { NodeFolderReader, rawName, renameExclusive } from './portable-folder.js';
 import {
   type FileFacts,
+  type FileIdentity,
   type FolderReader,
   joinPath,
   O_PATH,
@@ -22,6 +23,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
 const O_CLOEXEC = 0o2000000;
 const FOLDER_FLAGS = O_PATH | constants.O_DIRECTORY;
 const ENOENT = 2;
@@ -33,7 +35,7 @@ const ENOSYS = 38;
 interface Calls {
   errno(): number;
   openat2(number: number, fd: number, path: SystemPath, how: Buffer, size: number): number;
-  statx(fd: number, path: SystemPath, flags: number, mask: number, out: Buffer): number;
+  statx(fd: number, path: SystemPath, flags: number, mask: number, out: Uint32Array): number;
   mkdirat(fd: number, name: SystemPath, mode: number): number;
   unlinkat(fd: number, name: SystemPath, flags: number): number;
   renameat2(fromFd: number, from: SystemPath, toFd: number, to: SystemPath, flags: number): number;
@@ -74,7 +76,7 @@ function works(bound: Calls): boolean {
     closeSync(opened);
     const escaped = bound.openat2(SYS_OPENAT2, fd, '..', how(FOLDER_FLAGS, 0), HOW_SIZE);
     if (escaped >= 0) closeSync(escaped);
-    return escaped < 0 && bound.statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, facts) === 0;
+    return escaped < 0 && bound.statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, statx) === 0;
   });
 }
 
@@ -87,7 +89,7 @@ export function hasNativeFolder(): boolean {
 const HOW_SIZE = 24;
 const openHow = new Uint32Array(HOW_SIZE / 4);
 const openHowBytes = Buffer.from(openHow.buffer);
-const facts = Buffer.alloc(256);
+const statx = new Uint32Array(256 / 4);
 
 function how(flags: number, mode: number): Buffer {
   openHow[0] = flags | O_CLOEXEC;
@@ -115,22 +117,35 @@ export class NativeFolder implements RootedFolder {
   }
 
   open(path: SystemPath, flags: number, mode = 0): number {
-    // EAGAIN: something was renamed while the kernel resolved `..` inside a symlink; it asks to try again.
-    for (let attempt = 0; ; attempt++) {
-      const safe = (flags & O_PATH) === 0 ? flags | SAFE_FLAGS : flags;
-      const fd = this.#calls.openat2(SYS_OPENAT2, this.#fd, terminated(path), how(safe, mode), HOW_SIZE);
-      if (fd >= 0) return fd;
-      const errno = this.#calls.errno();
-      if (errno !== EAGAIN || attempt === 64) throw systemError(errno, 'openat2');
-    }
+    const fd = this.#open(path, flags, mode);
+    if (fd < 0) throw systemError(this.#calls.errno(), 'openat2');
+    return fd;
   }
 
-  facts(path: SystemPath): FileFacts | null {
-    return this.at(path, (fd, name) => this.#statx(fd, name));
+  facts(path: SystemPath, folderSeen = false): FileFacts | null {
+    if (path.length === 0) return this.#statx(this.#fd, '.', AT_SYMLINK_NOFOLLOW);
+    if (!path.includes('/')) return this.#statx(this.#fd, terminated(path), AT_SYMLINK_NOFOLLOW);
+    // One call for what most uploads meet: a free name.
+    const fd = this.#open(path, O_PATH | constants.O_NOFOLLOW, 0);
+    if (fd >= 0) return withDescriptor(fd, () => this.factsOfOpen(fd));
+    const errno = this.#calls.errno();
+    if (errno !== ENOENT) throw systemError(errno, 'openat2');
+    // The same answer comes where the folder is missing.
+    if (!folderSeen) closeSync(this.open(splitPath(path)[0], FOLDER_FLAGS));
+    return null;
   }
 
   targetFacts(path: SystemPath): FileFacts {
-    return withDescriptor(this.open(path, O_PATH), (fd) => this.#statx(fd, '')!);
+    return withDescriptor(this.open(path, O_PATH), (fd) => this.factsOfOpen(fd));
+  }
+
+  factsOfOpen(fd: number): FileFacts {
+    return this.#statx(fd, '', AT_EMPTY_PATH)!;
+  }
+
+  identityOf(fd: number): FileIdentity {
+    this.#check(this.#calls.statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, statx), 'statx');
+    return { facts: decodeStatx(), identity: decodeIdentity() };
   }
 
   makeDirectory(path: SystemPath, mode: number): void {
@@ -182,7 +197,9 @@ export class NativeFolder implements RootedFolder {
 
   openFolder(path: SystemPath): FolderReader {
     const fd = this.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    return new NodeFolderReader(fd, `/proc/self/fd/${fd}`, (name) => this.#statx(fd, terminated(rawName(name))));
+    return new NodeFolderReader(fd, `/proc/self/fd/${fd}`, (name) =>
+      this.#statx(fd, terminated(rawName(name)), AT_SYMLINK_NOFOLLOW),
+    );
   }
 
   enter(path: SystemPath): NativeFolder {
@@ -205,9 +222,19 @@ export class NativeFolder implements RootedFolder {
     return withDescriptor(this.open(parent, FOLDER_FLAGS), (fd) => use(fd, terminated(name)));
   }
 
-  #statx(fd: number, name: SystemPath): FileFacts | null {
-    const flags = name.length === 0 ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
-    if (!this.#checkUnless(this.#calls.statx(fd, name, flags, STATX_BASIC_STATS, facts), ENOENT, 'statx')) return null;
+  /** Negative where it failed. */
+  #open(path: SystemPath, flags: number, mode: number): number {
+    const safe = (flags & O_PATH) === 0 ? flags | SAFE_FLAGS : flags;
+    const name = terminated(path);
+    // EAGAIN: something was renamed while the kernel resolved `..` inside a symlink; it asks to try again.
+    for (let attempt = 0; ; attempt++) {
+      const fd = this.#calls.openat2(SYS_OPENAT2, this.#fd, name, how(safe, mode), HOW_SIZE);
+      if (fd >= 0 || attempt === 64 || this.#calls.errno() !== EAGAIN) return fd;
+    }
+  }
+
+  #statx(fd: number, name: SystemPath, flags: number): FileFacts | null {
+    if (!this.#checkUnless(this.#calls.statx(fd, name, flags, STATX_BASIC_STATS, statx), ENOENT, 'statx')) return null;
     return decodeStatx();
   }
 
@@ -224,29 +251,46 @@ export class NativeFolder implements RootedFolder {
 }
 
 const S_IFMT = 0o170000;
-const KINDS = new Map<number, FileFacts['kind']>([
-  [0o100000, 'file'],
-  [0o040000, 'directory'],
-  [0o120000, 'symlink'],
-]);
+const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
+const S_IFLNK = 0o120000;
+const WORD = 0x1_0000_0000;
 
 /** struct statx: the layout is the same on every architecture; Node runs on little-endian ones only with koffi. */
 function decodeStatx(): FileFacts {
-  const mode = facts.readUInt16LE(28);
+  const mode = statx[28 / 4]! & 0xffff;
+  const type = mode & S_IFMT;
   return {
-    kind: KINDS.get(mode & S_IFMT) ?? 'other',
-    size: facts.readUInt32LE(44) * 0x1_0000_0000 + facts.readUInt32LE(40),
-    modifiedMs:
-      facts.readInt32LE(116) * 4_294_967_296_000 + facts.readUInt32LE(112) * 1000 + millisOf(facts.readUInt32LE(120)),
+    kind: type === S_IFREG ? 'file' : type === S_IFDIR ? 'directory' : type === S_IFLNK ? 'symlink' : 'other',
+    size: statx[44 / 4]! * WORD + statx[40 / 4]!,
+    modifiedMs: secondsAt(112) * 1000 + Math.floor(statx[120 / 4]! / 1_000_000),
     mode: mode & 0o7777,
-    device: deviceOf(facts.readUInt32LE(136), facts.readUInt32LE(140)),
-    inode: facts.readUInt32LE(36) * 0x1_0000_0000 + facts.readUInt32LE(32),
-    links: facts.readUInt32LE(16),
+    device: deviceOf(statx[136 / 4]!, statx[140 / 4]!),
+    inode: statx[36 / 4]! * WORD + statx[32 / 4]!,
+    links: statx[16 / 4]!,
   };
 }
 
-function millisOf(nanoseconds: number): number {
-  return Math.floor(nanoseconds / 1_000_000);
+/** As FileIdentity says; numbers beyond 2^53 are put together exactly. */
+function decodeIdentity(): string {
+  const inode = statx[36 / 4]! < 0x20_0000 ? statx[36 / 4]! * WORD + statx[32 / 4]! : wordsAt(32);
+  const seconds = secondsAt(80);
+  const born = seconds > 0 ? seconds + String(statx[88 / 4]!).padStart(9, '0') : bornEarly(seconds);
+  return `${deviceOf(statx[136 / 4]!, statx[140 / 4]!)}.${inode}.${born}`;
+}
+
+/** Without a birth time the file system says 0. */
+function bornEarly(seconds: number): bigint {
+  return BigInt(seconds) * 1_000_000_000n + BigInt(statx[88 / 4]!);
+}
+
+function wordsAt(offset: number): bigint {
+  return (BigInt(statx[offset / 4 + 1]!) << 32n) | BigInt(statx[offset / 4]!);
+}
+
+/** Signed: there is a time before 1970. */
+function secondsAt(offset: number): number {
+  return (statx[offset / 4 + 1]! | 0) * WORD + statx[offset / 4]!;
 }
 
 /** glibc's makedev, as fstat reports it. */

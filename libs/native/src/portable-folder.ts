@@ -19,6 +19,7 @@ import {
   factsOf,
   factsOfOpen,
   type FileFacts,
+  type FileIdentity,
   type FolderReader,
   joinPath,
   O_PATH,
@@ -66,6 +67,15 @@ export class PortableFolder implements RootedFolder {
     if (facts === null) throw systemError(2, 'lstat');
     if (facts.kind === 'symlink') throw Object.assign(new Error('ELOOP: lstat'), { code: 'ELOOP', syscall: 'lstat' });
     return facts;
+  }
+
+  factsOfOpen(fd: number): FileFacts {
+    return factsOfOpen(fd);
+  }
+
+  identityOf(fd: number): FileIdentity {
+    const { dev, ino, birthtimeNs } = fstatSync(fd, { bigint: true });
+    return { facts: factsOfOpen(fd), identity: `${dev}.${ino}.${birthtimeNs}` };
   }
 
   makeDirectory(path: SystemPath, mode: number): void {

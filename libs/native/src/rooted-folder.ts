@@ -19,6 +19,13 @@ export interface FileFacts {
   readonly links: number;
 }
 
+/** An open file as its journal knows it. */
+export interface FileIdentity {
+  readonly facts: FileFacts;
+  /** `<device>.<inode>.<birth in ns>`, decimal and exact: no two objects of a machine have the same. */
+  readonly identity: string;
+}
+
 /** A directory open for listing. Names are raw bytes, one per latin1 character. */
 export interface FolderReader {
   /** Up to `count` names, without `.` and `..`; empty at the end. */
@@ -36,10 +43,16 @@ export interface RootedFolder {
   readonly exchanges: boolean;
   /** Never blocks on a FIFO or device (O_NONBLOCK); the caller must `fstat` before it reads or writes. */
   open(path: SystemPath, flags: number, mode?: number): number;
-  /** lstat; null where the name does not exist, ENOENT where its parent does not. */
-  facts(path: SystemPath): FileFacts | null;
+  /**
+   * lstat; null where the name does not exist, ENOENT where its parent does not. With `folderSeen`, a caller that has
+   * seen the parent a moment ago takes null for both.
+   */
+  facts(path: SystemPath, folderSeen?: boolean): FileFacts | null;
   /** stat: follows symlinks as far as this root allows; EXDEV or ELOOP where they leave it. */
   targetFacts(path: SystemPath): FileFacts;
+  /** fstat. */
+  factsOfOpen(fd: number): FileFacts;
+  identityOf(fd: number): FileIdentity;
   makeDirectory(path: SystemPath, mode: number): void;
   removeDirectory(path: SystemPath): void;
   /** False where there was no such name. */

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync } from 'node:fs';
 import { DomainError, nameOf } from '@quayside/domain';
-import { errorCode, factsOfOpen } from '@quayside/native';
+import { errorCode } from '@quayside/native';
 import type { Abandoned, OpenWriteOptions, Published, StorageWriter, UploadTarget } from '../storage-backend.js';
 import { asStorageError, translated } from '../storage-errors.js';
 import { FileWriting } from './file-writing.js';
@@ -59,7 +59,7 @@ export class DirectWriter implements StorageWriter {
       const exclusive = before === null ? constants.O_CREAT | constants.O_EXCL : 0;
       const flags = constants.O_RDWR | constants.O_NOFOLLOW | exclusive;
       fd = space.files.open(path, flags, before === null ? space.options.fileMode : 0);
-      requireFile(factsOfOpen(fd).kind);
+      requireFile(space.files.factsOfOpen(fd).kind);
       if (start < (replacedBytes ?? 0)) ftruncateSync(fd, start);
       return new DirectWriter(space, staging, target, { fd, start, replacedBytes });
     } catch (error) {
@@ -95,7 +95,7 @@ export class DirectWriter implements StorageWriter {
 
   async publish(): Promise<Published> {
     if (this.#state !== 'open') throw new Error('This upload is published or abandoned already');
-    const facts = translated(() => factsOfOpen(this.#file.fd));
+    const facts = translated(() => this.#space.files.factsOfOpen(this.#file.fd));
     this.#state = 'published';
     this.#file.close();
     return { entry: entryOf(nameOf(this.#target.path), facts), replacedBytes: this.#replacedBytes };

@@ -3,13 +3,13 @@ import type { Readable } from 'node:stream';
 import { DomainError, nameOf, type VirtualPath } from '@quayside/domain';
 import {
   errorCode,
-  factsOfOpen,
   type FileFacts,
   isEscape,
   joinPath,
   type NativeUse,
   rawName,
   type RootedFolder,
+  splitPath,
   type SystemPath,
 } from '@quayside/native';
 import { encodeName } from '../names.js';
@@ -34,6 +34,7 @@ import { LocalFile } from './local-file.js';
 import { LocalSpace, type LocalSpaceOptions, systemPath } from './local-space.js';
 import { Relocation } from './relocation.js';
 import { Removal } from './removal.js';
+import { SeenFolders } from './seen-folders.js';
 import { StagedWriter } from './staged-writer.js';
 import { StagingArea } from './staging-area.js';
 import { recoverUpload } from './upload-recovery.js';
@@ -93,7 +94,11 @@ export class LocalBackend implements StorageBackend {
   readonly statSync = (path: VirtualPath): Entry | null =>
     this.#run((files) => {
       const system = systemPath(path);
-      const facts = files.facts(system);
+      const { seenFolders } = this.#space;
+      const [folder] = splitPath(system);
+      const seen = seenFolders.has(folder);
+      const facts = files.facts(system, seen);
+      if (!seen) seenFolders.add(folder);
       if (facts === null) return null;
       return entryOf(nameOf(path), facts.kind === 'symlink' ? targetOf(files, system, facts) : facts);
     });
@@ -118,7 +123,7 @@ export class LocalBackend implements StorageBackend {
     return this.#run((files) => {
       const fd = openForReading(files, systemPath(path));
       try {
-        const facts = factsOfOpen(fd);
+        const facts = files.factsOfOpen(fd);
         requireFile(facts.kind);
         return new LocalFile(fd, entryOf(nameOf(path), facts));
       } catch (error) {
@@ -157,6 +162,7 @@ export class LocalBackend implements StorageBackend {
       const source = files.facts(systemPath(from));
       if (source === null) throw new DomainError('path.not-found');
       if (from === to) return null;
+      if (source.kind !== 'file') SeenFolders.forgetAll();
       if (files.rename(systemPath(from), files, systemPath(to), 'exclusive')) return null;
       if (replaceId === null || source.kind !== 'file') throw new DomainError('path.exists');
       const target = files.facts(systemPath(to));
@@ -188,6 +194,7 @@ export class LocalBackend implements StorageBackend {
   async removeDirectory(path: VirtualPath): Promise<void> {
     refuseRoot(path);
     this.#run((files) => files.removeDirectory(systemPath(path)));
+    SeenFolders.forgetAll();
   }
 
   async setModified(path: VirtualPath, ms: number): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { VirtualPath } from '@quayside/domain';
 import { errorCode, type NativeUse, openRootedFolder, type RootedFolder, type SystemPath } from '@quayside/native';
 import { decodeName, hasEscapedBytes } from '../names.js';
+import { SeenFolders } from './seen-folders.js';
 
 export interface LocalSpaceOptions {
   /** Absolute folder of the space; `files` and `staging` are made in it at first use. */
@@ -18,6 +19,8 @@ export interface LocalSpaceOptions {
 /** The two open folders of a space: the tree that clients see, and the staging area that they never see. */
 export class LocalSpace {
   readonly options: LocalSpaceOptions;
+  /** Of the tree that clients see. */
+  readonly seenFolders = new SeenFolders();
   #files: RootedFolder | null = null;
   #staging: RootedFolder | null = null;
 
@@ -61,6 +64,7 @@ export class LocalSpace {
   /** After ENOENT: when the folder itself was removed (another mount may do that), open it anew at the next call. */
   forgetIfGone(): void {
     if (this.#files?.isGone() !== true) return;
+    SeenFolders.forgetAll();
     this.#files.close();
     this.#files = null;
   }

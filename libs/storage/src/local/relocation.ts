@@ -3,6 +3,7 @@ import { errorCode, type FileFacts, type RootedFolder, type SystemPath } from '@
 import type { Moved, MoveOptions, TreeSize } from '../storage-backend.js';
 import { requireFile } from './local-entry.js';
 import { type LocalSpace, systemPath } from './local-space.js';
+import { SeenFolders } from './seen-folders.js';
 import { safeId, type StagingArea } from './staging-area.js';
 
 /**
@@ -47,6 +48,7 @@ export class Relocation {
     // Written in place at this moment: its bytes would be charged to the tree that they have left.
     if (staging.facts(this.#staging.lockName(from)) !== null) throw new DomainError('path.busy');
     if (!files.rename(systemPath(from), staging, goneName(options.id), 'exclusive')) throw new DomainError('path.busy');
+    if (source.kind === 'directory') SeenFolders.forgetAll();
     try {
       const facts = staging.facts(goneName(options.id))!;
       if (facts.kind !== 'directory') requireFile(facts.kind);

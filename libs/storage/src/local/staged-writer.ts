@@ -1,7 +1,7 @@
 import { closeSync, constants, copyFile, fchmodSync, fstatSync, ftruncateSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { DomainError, nameOf, parentOf } from '@quayside/domain';
-import { errorCode, factsOfOpen, type FileFacts, type SystemPath } from '@quayside/native';
+import { errorCode, type FileFacts, splitPath, type SystemPath } from '@quayside/native';
 import type { Abandoned, OpenWriteOptions, Published, StorageWriter, UploadTarget } from '../storage-backend.js';
 import { asStorageError, translated } from '../storage-errors.js';
 import { FileWriting, syncFolder } from './file-writing.js';
@@ -98,12 +98,12 @@ export class StagedWriter implements StorageWriter {
   async seal(options: { readonly sync: boolean }): Promise<void> {
     await this.#file.seal(options.sync);
     translated(() => {
-      const sealed = stagedToken(this.#file.fd);
-      this.#facts = sealed.facts;
-      if (sealed.facts.size !== this.#file.bytes) {
+      const { facts, identity } = this.#space.files.identityOf(this.#file.fd);
+      this.#facts = facts;
+      if (facts.size !== this.#file.bytes) {
         throw new DomainError('storage.unavailable', { cause: new Error('The staged file has not the size written') });
       }
-      this.token = sealed.token;
+      this.token = stagedToken(facts.size, identity);
     });
   }
 
@@ -162,7 +162,10 @@ export class StagedWriter implements StorageWriter {
     const staging = this.#staging.folder;
     const { files } = this.#space;
     for (let attempt = 0; attempt < PUBLISH_ATTEMPTS; attempt++) {
-      if (staging.rename(this.#upload, files, this.#path, 'exclusive')) return null;
+      if (staging.rename(this.#upload, files, this.#path, 'exclusive')) {
+        this.#space.seenFolders.add(splitPath(this.#path)[0]);
+        return null;
+      }
       if (this.#create) throw new DomainError('path.exists');
       const old = files.facts(this.#path);
       if (old === null) continue;
@@ -220,7 +223,7 @@ export class StagedWriter implements StorageWriter {
   #takeMode(old: FileFacts): void {
     if (this.#facts!.mode === old.mode) return;
     fchmodSync(this.#file.fd, old.mode & 0o777);
-    this.#facts = factsOfOpen(this.#file.fd);
+    this.#facts = this.#space.files.factsOfOpen(this.#file.fd);
   }
 
   /** The new name is on the disk too before the client is told so. */
@@ -270,7 +273,7 @@ async function stageCopy(
   let source = -1;
   try {
     source = space.files.open(systemPath(target.path), constants.O_RDONLY | constants.O_NOFOLLOW);
-    const facts = factsOfOpen(source);
+    const facts = space.files.factsOfOpen(source);
     requireFile(facts.kind);
     if (facts.size < bytes) throw new DomainError('restart.beyond-end');
     if (!(facts.size === bytes && (await cloned(source, fd, bytes)))) await copyBytes(source, fd, bytes);

@@ -1,5 +1,4 @@
 import { fstatSync } from 'node:fs';
-import type { FileFacts } from '@quayside/native';
 
 /** Which object a sealed upload is, in a form that survives the process. */
 export interface StagedToken {
@@ -17,20 +16,9 @@ export interface DirectToken {
   readonly replacedBytes: number | null;
 }
 
-export function stagedToken(fd: number): { readonly token: string; readonly facts: FileFacts } {
-  const stats = fstatSync(fd, { bigint: true });
-  return {
-    token: `s.${stats.size}.${stats.dev}.${stats.ino}.${stats.birthtimeNs}`,
-    facts: {
-      kind: 'file',
-      size: Number(stats.size),
-      modifiedMs: Number(stats.mtimeMs),
-      mode: Number(stats.mode) & 0o7777,
-      device: Number(stats.dev),
-      inode: Number(stats.ino),
-      links: Number(stats.nlink),
-    },
-  };
+/** `identity` is that of the native library's FileIdentity. */
+export function stagedToken(bytes: number, identity: string): string {
+  return `s.${bytes}.${identity}`;
 }
 
 export function directToken(bytes: number, replacedBytes: number | null): string {
