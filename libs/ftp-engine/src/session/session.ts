@@ -36,6 +36,9 @@ export interface SessionOrigin {
   readonly listener: ListenerOptions;
 }
 
+/** Node keeps a note of every signal that AbortSignal.any has made of another for as long as that other lives. */
+const CONTROLLER_USES = 64;
+
 /** State of one control connection from accept to close. Only the control channel and the verbs change it. */
 export class Session {
   readonly openedAtMs: number;
@@ -82,6 +85,8 @@ export class Session {
   #onChannel: ((channel: DataChannel) => void) | null = null;
   /** Of a command that ended without being stopped. */
   #controller: AbortController | null = null;
+  /** Commands that had it. */
+  #controllerUses = 0;
 
   bytesUp = 0;
   bytesDown = 0;
@@ -168,11 +173,13 @@ export class Session {
   takeController(): AbortController {
     const kept = this.#controller;
     this.#controller = null;
+    if (kept === null) this.#controllerUses = 0;
     return kept ?? new AbortController();
   }
 
   /** Not one that somebody still listens to: what is left of a command must not hear of the next one's end. */
   keepController(controller: AbortController): void {
+    if (++this.#controllerUses >= CONTROLLER_USES) return;
     if (getEventListeners(controller.signal, 'abort').length === 0) this.#controller = controller;
   }
 

@@ -3,26 +3,10 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { acceptBare, PlainConnection } from '../data/plain-connection.js';
-import { BufferPool } from './buffer-pool.js';
+import { CountingPool } from '../testing/counting-pool.js';
 import { type ByteSink, type ByteSource, SocketSource, sourceOf } from './byte-source.js';
 
 const BUFFER_BYTES = 128 * 1024;
-
-/** Counts what is out, and wipes what comes back. */
-class CountingPool extends BufferPool {
-  out = 0;
-
-  override take(): Buffer {
-    this.out++;
-    return super.take();
-  }
-
-  override give(buffer: Buffer): void {
-    this.out--;
-    buffer.fill(0);
-    super.give(buffer);
-  }
-}
 
 class Collector implements ByteSink {
   readonly chunks: Buffer[] = [];
@@ -160,6 +144,16 @@ describe('the bytes of a data connection', () => {
     expect(Buffer.concat(chunks).toString()).toBe('by the socket');
     accepted.destroy();
     expect(socket.destroyed).toBe(true);
+  });
+
+  it('end no process where a socket fails that nobody reads yet', () => {
+    const { socket } = accepted;
+    sourceOf({ plain: accepted, tls: false, socket }, pool, false);
+    expect(() => socket.emit('error', new Error('reset'))).not.toThrow();
+  });
+
+  it('come by sockets where a server has no handle of the expected form', () => {
+    expect(acceptBare(createServer(), () => undefined)).toBe(false);
   });
 
   it('come from a destroyed socket where the connection is gone', () => {

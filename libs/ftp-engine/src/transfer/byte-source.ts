@@ -55,7 +55,10 @@ export class SocketSource implements ByteSource {
     /** The TCP connection under `socket`. */
     private readonly raw: Socket,
     private readonly buffers: BufferPool | null,
-  ) {}
+  ) {
+    // From now on to the end, also where nothing is ever read: without a listener an error would end the process.
+    socket.on('error', (error) => this.#sink?.onError(error));
+  }
 
   get reusesMemory(): boolean {
     return this.#ring !== null;
@@ -66,7 +69,6 @@ export class SocketSource implements ByteSource {
     this.#sink = sink;
     if (buffers !== null) this.#ring = ReceiveRing.attach(socket, buffers, this.#onData);
     socket.on('end', this.#onEnd);
-    socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
     if (this.#ring === null) socket.on('data', this.#onData);
     else this.#ring.start();
@@ -93,7 +95,6 @@ export class SocketSource implements ByteSource {
   }
 
   stop(): void {
-    // Errors after this are of no interest, but must have a listener.
     this.socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
   }
 
@@ -107,7 +108,6 @@ export class SocketSource implements ByteSource {
 
   readonly #onData = (chunk: Buffer): void => this.#sink?.onData(chunk);
   readonly #onEnd = (): void => this.#sink?.onEnd();
-  readonly #onError = (error: Error): void => this.#sink?.onError(error);
   readonly #onClose = (): void => this.#sink?.onClose();
 }
 

@@ -7,27 +7,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { createSecureContext, connect as connectTls, TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { testCertificate } from '@quayside/testing';
-import { BufferPool } from './buffer-pool.js';
+import { CountingPool } from '../testing/counting-pool.js';
 import { ReceiveRing } from './receive-ring.js';
 
 const BUFFER_BYTES = 128 * 1024;
-
-/** Counts what is out. */
-class CountingPool extends BufferPool {
-  out = 0;
-
-  override take(): Buffer {
-    this.out++;
-    return super.take();
-  }
-
-  override give(buffer: Buffer): void {
-    this.out--;
-    // A chunk that is used after it was given back shows.
-    buffer.fill(0);
-    super.give(buffer);
-  }
-}
 
 describe('ReceiveRing', () => {
   let server: Server;
