@@ -10,36 +10,24 @@ import type { CommandContext } from './define-command.js';
 
 const TOO_MANY_FAILURES = reply(421, 'Too many failed logins.', 'close');
 
-/** A try of one command. The command's signal is asked for where somebody waits only: a warm login makes none. */
-export class Attempt implements LoginAttempt {
-  readonly sessionId: string;
-  readonly hostTenant: string | null;
-  readonly remoteAddress: string;
-  readonly tls: boolean;
-  readonly implicitTls: boolean;
-  readonly tlsVersion: string | null;
-  readonly tlsCipher: string | null;
-  readonly certificateNames: readonly string[] | null;
-
-  constructor(
-    private readonly context: CommandContext,
-    readonly login: string,
-    readonly password: string,
-  ) {
-    const { session } = context;
-    this.sessionId = session.id;
-    this.hostTenant = session.hostTenant;
-    this.remoteAddress = session.remoteAddress;
-    this.tls = session.tls !== null;
-    this.implicitTls = session.tls?.implicit ?? false;
-    this.tlsVersion = session.tls?.version ?? null;
-    this.tlsCipher = session.tls?.cipher ?? null;
-    this.certificateNames = session.tls?.certificateNames ?? null;
-  }
-
-  get signal(): AbortSignal {
-    return this.context.signal;
-  }
+/** What is known about a login. The command's signal is asked for where somebody waits only: a warm login makes none. */
+export function attemptOf(context: CommandContext, login: string, password: string): LoginAttempt {
+  const { session } = context;
+  return {
+    sessionId: session.id,
+    login,
+    password,
+    hostTenant: session.hostTenant,
+    remoteAddress: session.remoteAddress,
+    tls: session.tls !== null,
+    implicitTls: session.tls?.implicit ?? false,
+    tlsVersion: session.tls?.version ?? null,
+    tlsCipher: session.tls?.cipher ?? null,
+    certificateNames: session.tls?.certificateNames ?? null,
+    get signal() {
+      return context.signal;
+    },
+  };
 }
 
 /** The session is the account’s from now on. */

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { setImmediate as turn } from 'node:timers/promises';
 import { DomainError, newId, type VirtualPath } from '@quayside/domain';
 import type { Entry, OpenWriteOptions, StagedPartial, StorageWriter } from '@quayside/storage';
 import type { CommandContext } from '../commands/define-command.js';
@@ -327,13 +328,6 @@ class UploadRun {
       dataTls: this.#data?.tls ?? false,
     };
   }
-}
-
-/** What else came with the end of the data has been read when it resolves. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 function endedByNotify(tap: TlsRecordTap, socket: TLSSocket, stream: UploadStream): boolean {
