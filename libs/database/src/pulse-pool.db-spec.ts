@@ -57,6 +57,8 @@ beforeAll(async () => {
     { connectionString, max: 2, connectionTimeoutMillis: 3_000 },
     {
       patienceMs: 100,
+      // What the first test starts must not put off what the second waits for.
+      againMs: 200,
       probeMs: 500,
       retryMs: 100,
       onSilent: () => told.push('silent'),
