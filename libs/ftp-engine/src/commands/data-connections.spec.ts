@@ -393,7 +393,8 @@ describe('stalls and caps', () => {
   });
 
   it('a download that the client does not read is 426', async () => {
-    const client = await start({ timeouts: { stall: 100 } });
+    // Long enough for the upload on a machine that does other work.
+    const client = await start({ timeouts: { stall: 1000 } });
     const up = await client.passive();
     await client.expect('STOR a', 150);
     up.end(Buffer.alloc(30_000_000));
