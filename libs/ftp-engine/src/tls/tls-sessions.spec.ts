@@ -218,7 +218,8 @@ describe('data connections over TLS', () => {
     expect((await list(client, undefined)).codes).toEqual([150, 522]);
     expect((await list(client, other.ticket())).codes).toEqual([150, 522]);
     expect((await list(client, ticket())).codes).toEqual([150, 226]);
-  });
+    // Twice, the owner is awaited for two seconds after somebody else came.
+  }, 20_000);
 });
 
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a passive port where %s sessions must be resumed', (version) => {
