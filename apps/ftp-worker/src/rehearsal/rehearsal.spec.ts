@@ -26,8 +26,8 @@ async function rehearsal(options: Partial<RehearsalOptions> = {}): Promise<Rehea
     log: { debug: tell, info: tell, warn: tell, error: tell },
     isBusy: () => false,
     acts: [
-      { plain: 1, tls: 1 },
-      { plain: 1, tls: 1 },
+      { plain: 1, tls: 1, plainLogins: 0, tlsLogins: 0 },
+      { plain: 1, tls: 1, plainLogins: 2, tlsLogins: 3 },
     ],
     ...options,
   });
@@ -41,13 +41,13 @@ describe('Rehearsal', () => {
   it('plays logins, transfers and listings to its end, and leaves nothing behind', async () => {
     await (await rehearsal()).start();
     expect(told.map(({ message }) => message)).toEqual(['rehearsed']);
-    expect(told[0]!.fields).toMatchObject({ sessions: 6 });
+    expect(told[0]!.fields).toMatchObject({ sessions: 11 });
     expect(existsSync(folder())).toBe(false);
   });
 
   it('leaves TLS out where there is no certificate', async () => {
     await (await rehearsal({ certificate: null })).start();
-    expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 4 } });
+    expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 6 } });
   });
 
   it('gives way to customers', async () => {
@@ -59,7 +59,7 @@ describe('Rehearsal', () => {
     let reach!: () => void;
     const reached = new Promise<void>((resolve) => (reach = resolve));
     const running = await rehearsal({
-      acts: [{ plain: 10_000, tls: 10_000 }],
+      acts: [{ plain: 10_000, tls: 10_000, plainLogins: 10_000, tlsLogins: 10_000 }],
       isBusy: () => {
         reach();
         return false;
