@@ -6,9 +6,80 @@ import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
 import { SocketSource } from './byte-source.js';
 import type { Pace } from './rates.js';
-import { UploadStream } from './upload-stream.js';
+import { UploadStream, type UploadStreamOptions } from './upload-stream.js';
 
 const MIB = 1024 * 1024;
+
+function streamOf(
+  socket: PassThrough,
+  options: Pick<UploadStreamOptions, 'writer' | 'lease'> & Partial<UploadStreamOptions>,
+): UploadStream {
+  return new UploadStream({
+    source: new SocketSource(socket as unknown as Socket, socket as unknown as Socket, null),
+    decoder: { push: (chunk: Buffer) => chunk, end: () => Buffer.alloc(0) } as never,
+    hash: null,
+    pace: { isFree: true, take: () => 0, waitMs: () => 0 } as unknown as Pace,
+    stallMs: 60_000,
+    maxBytes: () => null,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    ...options,
+  });
+}
+
+describe('large writes', () => {
+  /** The bytes of each write of an upload of 70 MiB, by the way that they went. */
+  async function written(cores: number, slow: (bytes: number) => boolean): Promise<{ here: number[]; hop: number[] }> {
+    const here: number[] = [];
+    const hop: number[] = [];
+    let bytes = 0;
+    const writer = {
+      get bytes() {
+        return bytes;
+      },
+      writeSync: (chunk: Uint8Array) => {
+        const until = performance.now() + (slow(bytes) ? 6 : 0);
+        while (performance.now() < until);
+        bytes += chunk.length;
+        here.push(chunk.length);
+      },
+      write: async (chunks: Uint8Array[]) => {
+        for (const { length } of chunks) {
+          bytes += length;
+          hop.push(length);
+        }
+      },
+    } as unknown as StorageWriter;
+    const socket = new PassThrough();
+    const stream = streamOf(socket, {
+      writer,
+      lease: { coveredBytes: 1024 * MIB } as unknown as QuotaLease,
+      cores: () => cores,
+    });
+    const running = stream.run();
+    for (let n = 0; n < 70; n++) if (!socket.write(Buffer.alloc(MIB))) await once(socket, 'drain');
+    socket.end();
+    await running;
+    expect(stream.storedBytes).toBe(70 * MIB);
+    return { here, hop };
+  }
+
+  function sum(lengths: number[]): number {
+    return lengths.reduce((total, length) => total + length, 0);
+  }
+
+  it('need a thread only where there is a second core for it', async () => {
+    expect(sum((await written(2, () => false)).hop)).toBe(70 * MIB);
+    expect(sum((await written(1, () => false)).here)).toBe(70 * MIB);
+  });
+
+  it('go to a thread for a while after a disk was behind with one', async () => {
+    const { here, hop } = await written(1, (bytes) => bytes === 0);
+    expect(sum(hop)).toBeGreaterThanOrEqual(60 * MIB);
+    expect(here.length).toBeGreaterThan(1);
+    expect(sum(here) + sum(hop)).toBe(70 * MIB);
+  });
+});
 
 describe('the question for quota ahead of need', () => {
   it('is over before the upload is: what it reserves later would be reserved for nobody', async () => {
@@ -18,8 +89,7 @@ describe('the question for quota ahead of need', () => {
     let answer!: (coveredBytes: number) => void;
     const asked = new Promise<AbortSignal>((resolve) => (ask = resolve));
     const answered = new Promise<number>((resolve) => (answer = resolve));
-    const stream = new UploadStream({
-      source: new SocketSource(socket as unknown as Socket, socket as unknown as Socket, null),
+    const stream = streamOf(socket, {
       writer: {
         get bytes() {
           return bytes;
@@ -34,13 +104,6 @@ describe('the question for quota ahead of need', () => {
           return answered;
         },
       } as unknown as QuotaLease,
-      decoder: { push: (chunk: Buffer) => chunk, end: () => Buffer.alloc(0) } as never,
-      hash: null,
-      pace: { isFree: true, take: () => 0, waitMs: () => 0 } as unknown as Pace,
-      stallMs: 60_000,
-      maxBytes: () => null,
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
     });
     let ended = false;
     const running = stream.run().then(() => (ended = true));

@@ -1,4 +1,5 @@
 import type { Hash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
 import type { AsciiDecoder } from './ascii.js';
@@ -22,6 +23,8 @@ export interface UploadStreamOptions {
   readonly signal: AbortSignal;
   /** Bytes stored by this transfer so far. */
   readonly onProgress: (bytes: number) => void;
+  /** Cores that this process may use; those of the machine by default. */
+  readonly cores?: () => number;
 }
 
 /** A write starts when this much has come. */
@@ -32,6 +35,10 @@ const HIGH_WATER_BYTES = 1024 * 1024;
 const FLUSH_AFTER_MS = 1000;
 /** Up to this size a whole file is written without a thread-pool hop, where the backend can. */
 const SYNC_WRITE_BYTES = 64 * 1024;
+/** A large write without a hop that took longer shows a disk that is behind: then others would wait for it too. */
+const SLOW_WRITE_MS = 5;
+/** So much goes by way of the thread pool before the disk is tried again. */
+const BEHIND_BYTES = 64 * 1024 * 1024;
 /** The quota is asked for this much more, ahead of need; each grant doubles the next one. */
 const FIRST_STEP_BYTES = 4 * 1024 * 1024;
 const LAST_STEP_BYTES = 256 * 1024 * 1024;
@@ -61,6 +68,8 @@ export class UploadStream implements ByteSink {
   /** The quota gave nothing ahead of need: it is asked for what has come only. */
   #quotaEnds = false;
   #settle: (() => void) | null = null;
+  /** From here on large writes need no thread: with one core, one would only take turns with this one. */
+  #inlineFrom: number | null = null;
 
   constructor(options: UploadStreamOptions) {
     this.#options = options;
@@ -220,10 +229,10 @@ export class UploadStream implements ByteSink {
       .catch((error: unknown) => this.#fail(error as Error))
       .finally(() => {
         this.#pumping = null;
-        if (!this.#ended || this.#failure !== null) return;
-        // The end may have come after the last look at what waits.
-        if (this.#pendingBytes > 0) this.#pump();
-        else this.#finish();
+        if (this.#failure !== null) return;
+        // More, and the end, may have come after the last look at what waits.
+        if (this.#pendingBytes >= GATHER_BYTES || this.#isDue()) this.#pump();
+        else if (this.#ended) this.#finish();
       });
   }
 
@@ -274,12 +283,34 @@ export class UploadStream implements ByteSink {
   async #store(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
     if (bytes === 0) return;
     const { hash, writer } = this.#options;
-    const writing = writer.write(chunks);
-    // Hashing overlaps the write, which runs on another thread.
-    if (hash !== null) for (const chunk of chunks) hash.update(chunk);
-    await writing;
+    if (this.#isInline) this.#storeInline(chunks);
+    else {
+      const writing = writer.write(chunks);
+      // Hashing overlaps the write, which runs on another thread.
+      if (hash !== null) for (const chunk of chunks) hash.update(chunk);
+      await writing;
+    }
     this.#options.source.wrote(bytes);
     this.#stored(bytes);
+  }
+
+  get #isInline(): boolean {
+    const { writer, cores = availableParallelism } = this.#options;
+    if (writer.writeSync === null) return false;
+    this.#inlineFrom ??= cores() === 1 ? 0 : Infinity;
+    return this.#storedBytes >= this.#inlineFrom;
+  }
+
+  #storeInline(chunks: readonly Uint8Array[]): void {
+    const { hash, writer } = this.#options;
+    let slowestMs = 0;
+    for (const chunk of chunks) {
+      hash?.update(chunk);
+      const startedAtMs = performance.now();
+      writer.writeSync!(chunk);
+      slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
+    }
+    if (slowestMs > SLOW_WRITE_MS) this.#inlineFrom = this.#storedBytes + BEHIND_BYTES;
   }
 
   #stored(bytes: number): void {
