@@ -3,8 +3,9 @@ import { emptyUploads } from './data-set.mjs';
 import { busySeconds, load } from './machine.mjs';
 import { sleep } from './process-group.mjs';
 
-const REST_SETTLE_MS = 5000;
-const REST_MS = 10_000;
+/** By then a new worker has rehearsed, the garbage of the start is collected and connections that rest are closed. */
+const REST_SETTLE_MS = 60_000;
+const REST_MS = 20_000;
 const SAMPLE_MS = 50;
 const HOLD_MS = 1000;
 const MB = 1e6;

@@ -29,7 +29,12 @@ export const FIGURES = {
   perSession: { unit: 'KiB', better: 'lower', value: ({ perSessionKib }) => perSessionKib },
   setUp: { unit: 's', better: 'lower', value: ({ seconds }) => seconds },
   growth: { unit: 'MB', better: 'lower', value: ({ growthMb }) => growthMb },
-  memory: { unit: 'MB', better: 'lower', value: ({ memoryMb }) => memoryMb },
+  memory: {
+    unit: 'MB',
+    better: 'lower',
+    value: ({ memoryMb }) => memoryMb,
+    cpu: ({ cpuPercent }) => ({ value: cpuPercent, unit: '% of a core' }),
+  },
   kept: { unit: '×', better: 'higher', value: ({ rateKept }) => rateKept },
   cpuShare: { unit: '%', better: 'lower', value: ({ cpuPercent }) => cpuPercent },
 };
