@@ -91,6 +91,21 @@ describe('FtpEngine', () => {
     expect(fixture.ports.journal.of('upload.committed')).toHaveLength(1);
   });
 
+  it('does not take a session for one at rest whose data connection waits for its transfer', async () => {
+    fixture = await startEngine();
+    const slow = await fixture.login();
+    const data = await slow.passive();
+    // Its last command comes after the other's, so that is quiet for longer when this one is told to go.
+    const idle = await fixture.login();
+    const drained = fixture.engine.drain(30_000);
+    expect((await idle.reply()).code).toBe(421);
+    slow.write('STOR file\r\n');
+    expect((await slow.reply()).code).toBe(150);
+    data.end('content');
+    expect([(await slow.reply()).code, (await slow.reply()).code]).toEqual([226, 421]);
+    await drained;
+  });
+
   it('pauses: answers new connections 421, lets a transfer finish, and takes sessions again when told to', async () => {
     fixture = await startEngine();
     const idle = await fixture.login();

@@ -49,6 +49,8 @@ export interface RetirePlan {
 
 /** In a drain, a session without a command for this long is between two pieces of work, and is ended. */
 const QUIET_MS = 1000;
+/** The same with a data connection made or asked for: its transfer comes, also from a client that is slow just now. */
+const QUIET_BEFORE_TRANSFER_MS = 5000;
 const QUIET_SWEEP_MS = 100;
 /** How long handshakes that have begun on a shared port are given before it is closed. */
 const LEAVE_MS = 400;
@@ -212,7 +214,7 @@ export class FtpEngine {
     const now = performance.now();
     for (const channel of this.#channels.values()) {
       if (now >= allFromMs) channel.endWhenIdle(421, DRAINING.text, DRAINING.reason);
-      else if (channel.quietMs(now) >= QUIET_MS) void this.#endChannel(channel, DRAINING);
+      else if (channel.quietMs(now) >= quietLimitMs(channel)) void this.#endChannel(channel, DRAINING);
     }
   }
 
@@ -371,4 +373,8 @@ export class FtpEngine {
     const { login, idle, handshake, stall, unread, close } = this.#options.timeouts;
     return Math.max(20, Math.min(1000, Math.min(login, idle, handshake, stall, unread, close) / 4));
   }
+}
+
+function quietLimitMs({ session }: ControlChannel): number {
+  return session.dataChannel === null ? QUIET_MS : QUIET_BEFORE_TRANSFER_MS;
 }
