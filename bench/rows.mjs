@@ -172,7 +172,11 @@ export function makeRows({ quick }) {
       ...upload('growth-stor', '… in one upload', 'growth', ['-o', 'stor', '-s', HUGE_BYTES], 40, null, HUGE_BYTES),
       quick: false,
     }),
-    { ...alone('rest', row('rest', 'Whole installation at rest: memory', 'memory', [], 500, 300)), once: true, quick: false },
+    {
+      ...alone('rest', row('rest', 'Whole installation at rest: memory', 'memory', [], 500, 300)),
+      once: true,
+      quick: false,
+    },
     alone('secondStart', row('second-start', 'Second start', 'setUp', [], 10, 4)),
   ];
 }
