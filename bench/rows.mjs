@@ -36,7 +36,6 @@ export const FIGURES = {
     cpu: ({ cpuPercent }) => ({ value: cpuPercent, unit: '% of a core' }),
   },
   kept: { unit: '×', better: 'higher', value: ({ rateKept }) => rateKept },
-  cpuShare: { unit: '%', better: 'lower', value: ({ cpuPercent }) => cpuPercent },
 };
 
 /** A hash that yields to downloads takes seconds of a busy core. */

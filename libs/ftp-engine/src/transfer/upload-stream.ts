@@ -231,7 +231,7 @@ export class UploadStream implements ByteSink {
         this.#pumping = null;
         if (this.#failure !== null) return;
         // More, and the end, may have come after the last look at what waits.
-        if (this.#pendingBytes >= GATHER_BYTES || this.#isDue()) this.#pump();
+        if (this.#isDue()) this.#pump();
         else if (this.#ended) this.#finish();
       });
   }
@@ -263,7 +263,7 @@ export class UploadStream implements ByteSink {
   }
 
   async #writeOut(): Promise<void> {
-    while (this.#failure === null && (this.#pendingBytes >= GATHER_BYTES || this.#isDue())) {
+    while (this.#failure === null && this.#isDue()) {
       const chunks = this.#pending;
       const bytes = this.#pendingBytes;
       this.#pending = [];
@@ -277,7 +277,7 @@ export class UploadStream implements ByteSink {
 
   #isDue(): boolean {
     if (this.#pendingBytes === 0) return false;
-    return this.#ended || performance.now() - this.#lastWriteMs > FLUSH_AFTER_MS;
+    return this.#ended || this.#pendingBytes >= GATHER_BYTES || performance.now() - this.#lastWriteMs > FLUSH_AFTER_MS;
   }
 
   async #store(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
