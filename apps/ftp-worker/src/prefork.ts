@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '@quayside/config';
-import { type ChildSpec, ONE_ARENA, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
+import { type ChildSpec, GLIBC_SETTINGS, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
 
 /** What a worker may take to come up: it waits for the database and replays its spool first. */
 const READY_DEADLINE_MS = 60_000;
@@ -17,7 +17,7 @@ export function workerSpecs(config: Config, env: NodeJS.ProcessEnv): ChildSpec[]
     role: `ftp-worker-${slot}`,
     script,
     nodeOptions: WORKER_NODE_OPTIONS,
-    env: { ...ONE_ARENA, ...env, WORKER_SLOT: String(slot), WORKER_COUNT: String(config.ftp.workers) },
+    env: { ...GLIBC_SETTINGS, ...env, WORKER_SLOT: String(slot), WORKER_COUNT: String(config.ftp.workers) },
     readyDeadlineMs: READY_DEADLINE_MS,
     stopDeadlineMs: config.ftp.drainTimeoutMs + STOP_MARGIN_MS,
   }));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@quayside/config';
-import { type ChildSpec, ONE_ARENA, RESTING_NODE_OPTIONS, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
+import { type ChildSpec, GLIBC_SETTINGS, RESTING_NODE_OPTIONS, WORKER_NODE_OPTIONS } from '@quayside/supervisor';
 
 const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
@@ -34,7 +34,7 @@ export interface ChildSettings {
 export function appsOfInstallation(config: Config, env: NodeJS.ProcessEnv, settings: ChildSettings): InstallationApps {
   const base: NodeJS.ProcessEnv = {
     UV_THREADPOOL_SIZE: THREADS,
-    ...ONE_ARENA,
+    ...GLIBC_SETTINGS,
     ...env,
     ...settings,
     DATA_DIR: config.dataDir,

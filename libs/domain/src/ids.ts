@@ -1,9 +1,15 @@
 import { randomFillSync } from 'node:crypto';
 
-const pool = Buffer.allocUnsafe(16 * 256);
+/** Two that the count begins with, eight for the end. */
+const RANDOM_BYTES = 10;
+const pool = Buffer.allocUnsafe(256 * RANDOM_BYTES);
 let poolOffset = pool.length;
 let lastMs = 0;
 let sequence = 0;
+
+const DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+/** The text of the next id, in which the dashes stay: strings put together of pieces cost several times as much. */
+const text = Buffer.from('00000000-0000-7000-8000-000000000000', 'latin1');
 
 /**
  * A UUID version 7 (RFC 9562 §5.7): sortable by creation time. Within one process and millisecond the 12 bits after
@@ -14,11 +20,11 @@ export function newId(nowMs: number = Date.now()): string {
     randomFillSync(pool);
     poolOffset = 0;
   }
-  const bytes = pool.subarray(poolOffset, poolOffset + 16);
-  poolOffset += 16;
+  const at = poolOffset;
+  poolOffset += RANDOM_BYTES;
   if (nowMs > lastMs) {
     lastMs = nowMs;
-    sequence = bytes.readUInt16BE(6) & 0x7ff;
+    sequence = ((pool[at]! & 0x7) << 8) | pool[at + 1]!;
   } else {
     sequence++;
     if (sequence > 0xfff) {
@@ -26,11 +32,24 @@ export function newId(nowMs: number = Date.now()): string {
       sequence = 0;
     }
   }
-  bytes.writeUIntBE(lastMs, 0, 6);
-  bytes.writeUInt16BE(0x7000 | sequence, 6);
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const high = Math.floor(lastMs / 0x1_0000);
+  writeByte(0, high >>> 24);
+  writeByte(2, high >>> 16);
+  writeByte(4, high >>> 8);
+  writeByte(6, high);
+  writeByte(9, lastMs >>> 8);
+  writeByte(11, lastMs);
+  text[15] = DIGITS[sequence >>> 8]!;
+  writeByte(16, sequence);
+  writeByte(19, (pool[at + 2]! & 0x3f) | 0x80);
+  writeByte(21, pool[at + 3]!);
+  for (let byte = 4; byte < RANDOM_BYTES; byte++) writeByte(16 + 2 * byte, pool[at + byte]!);
+  return text.toString('latin1');
+}
+
+function writeByte(at: number, byte: number): void {
+  text[at] = DIGITS[(byte >>> 4) & 0xf]!;
+  text[at + 1] = DIGITS[byte & 0xf]!;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -3,6 +3,7 @@ export * from './errors/domain-error.js';
 export * from './errors/to-problem.js';
 export * from './errors/to-reply.js';
 export * from './ids.js';
+export * from './transient-map.js';
 export * from './paths/virtual-path.js';
 export * from './account/login-name.js';
 export * from './account/password-rules.js';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { SessionGrant } from '@quayside/domain';
 import { passNewConnections } from '@quayside/native';
-import { ERROR_CATALOG, newId } from '@quayside/domain';
+import { ERROR_CATALOG, newId, TransientMap } from '@quayside/domain';
 import { COMMANDS } from './commands/index.js';
 import { compileTable } from './control/command-table.js';
 import { ControlChannel } from './control/control-channel.js';
@@ -65,7 +65,7 @@ export class FtpEngine {
   readonly #admission: Admission;
   readonly #context: EngineContext;
   readonly #frames: FtpSrvFrame[];
-  readonly #channels = new Map<string, ControlChannel>();
+  readonly #channels = new TransientMap<ControlChannel>();
   readonly #isProxy: (address: string) => boolean;
   /** Connections of proxies whose header is awaited. */
   readonly #unheaded = new Set<Socket>();
@@ -273,7 +273,7 @@ export class FtpEngine {
 
   #accept(socket: Socket, listener: ListenerOptions): void {
     // A reset may arrive at any moment from here on, also before anybody else listens.
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     const addresses = addressesOf(socket);
     if (addresses === null) {
       socket.destroy();
@@ -321,6 +321,7 @@ export class FtpEngine {
         connection.secure = true;
       },
       onClosed: () => {
+        connectRegistry(connection, null);
         frame.release(connection);
         this.#closed(session);
       },
@@ -374,6 +375,8 @@ export class FtpEngine {
     return Math.max(20, Math.min(1000, Math.min(login, idle, handshake, stall, unread, close) / 4));
   }
 }
+
+function ignore(): void {}
 
 function quietLimitMs({ session }: ControlChannel): number {
   return session.dataChannel === null ? QUIET_MS : QUIET_BEFORE_TRANSFER_MS;

@@ -1,3 +1,4 @@
+import { TransientMap } from '@quayside/domain';
 import type { SpoolBegin, SpoolRecord } from './spool-record.js';
 import type { UploadIntent } from './upload-intent.js';
 
@@ -12,7 +13,7 @@ export interface OpenOperation {
 
 /** Which operations are open, as the records tell in their order. */
 export class OpenOperations {
-  private readonly open = new Map<string, OpenOperation>();
+  private readonly open = new TransientMap<OpenOperation>();
 
   apply(record: SpoolRecord, segment: number): void {
     switch (record.k) {

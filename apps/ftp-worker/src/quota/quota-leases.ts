@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QuotaLedgerRepository, QuotaState } from '@quayside/database';
-import { DomainError, RetryBreaker, ROOT, type GrantMount, type SessionGrant } from '@quayside/domain';
+import { DomainError, RetryBreaker, ROOT, type GrantMount, type SessionGrant, TransientList } from '@quayside/domain';
 import type { Log, MoveAsk, MoveLease, QuotaAsk, QuotaGate, QuotaLease, Remaining } from '@quayside/ftp-engine';
 import { HeldLeases } from './held-leases.js';
 import { Later } from './later.js';
@@ -48,7 +48,7 @@ export class QuotaLeases implements QuotaGate {
   private refusals = 0;
   /** Whether anything limits a space, by tenant and space id; stale ones are asked again. */
   private readonly limited = new Map<string, { readonly limited: boolean; stale: boolean }>();
-  private readonly running = new Set<UploadLease>();
+  private readonly running = new TransientList<UploadLease>();
   /** Who waits, by tenant. */
   private readonly waiting = new Map<string, Set<() => void>>();
 
@@ -81,7 +81,7 @@ export class QuotaLeases implements QuotaGate {
 
   private runningLease(ask: QuotaAsk, limited: boolean): UploadLease {
     const lease = new UploadLease(this, ask, limited);
-    this.running.add(lease);
+    lease.place = this.running.add(lease);
     return lease;
   }
 
@@ -161,7 +161,9 @@ export class QuotaLeases implements QuotaGate {
 
   /** The upload is over. */
   closed(lease: UploadLease): void {
-    this.running.delete(lease);
+    if (lease.place === null) return;
+    this.running.remove(lease.place);
+    lease.place = null;
   }
 
   /** Uploads that wait for room or for the database, and how many the quota has ended since the start. */

@@ -16,6 +16,8 @@ const SETTLE_MS = 150;
  * space without limits nothing is reserved and nothing is asked, until somebody sets a limit.
  */
 export class UploadLease implements QuotaLease {
+  /** Among those that run; null once it is over. */
+  place: number | null = null;
   private readonly startedAt = new Date();
   /** Bytes that the commit credits: of the file at the name, as far as known. */
   private replacesBytes: number;

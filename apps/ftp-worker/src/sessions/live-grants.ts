@@ -1,5 +1,5 @@
 import { credentialLimitsOf, type LoginCredential, type LoginRecord } from '@quayside/database';
-import { mayContinue, nextLoginChange, type SessionGrant } from '@quayside/domain';
+import { mayContinue, nextLoginChange, type SessionGrant, TransientMap } from '@quayside/domain';
 import type { Log, LoginAttempt, SessionEnd } from '@quayside/ftp-engine';
 import { credentialOf, grantOf, policyOf } from '../auth/session-grants.js';
 
@@ -31,7 +31,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * new grant, or it ends. Changes that arrive while a reload runs are gathered for the next one.
  */
 export class LiveGrants {
-  private readonly live = new Map<string, Live>();
+  private readonly live = new TransientMap<Live>();
   private readonly pending = new Set<string>();
   private running: Promise<void> | null = null;
   /** Wakes at the next instant at which time alone may end a session. */

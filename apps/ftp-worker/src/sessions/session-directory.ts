@@ -1,5 +1,5 @@
 import type { EndedSessions, NewFtpSession, SessionActivity, SessionBeat, SessionCaps } from '@quayside/database';
-import { DomainError, type SessionGrant, sourceOf } from '@quayside/domain';
+import { DomainError, type SessionGrant, sourceOf, TransientMap } from '@quayside/domain';
 import type { Log, LoginAttempt, SessionView } from '@quayside/ftp-engine';
 
 /** Writes of the directory; FtpSessionsRepository is one. */
@@ -47,7 +47,7 @@ interface Sample {
  * elsewhere rows are written behind, many at a time, and a lost database costs the list and not the login.
  */
 export class SessionDirectory {
-  private readonly live = new Map<string, NewFtpSession>();
+  private readonly live = new TransientMap<NewFtpSession>();
   /** Since when (`performance.now()`), the oldest first. */
   private readonly unwritten = new Map<string, number>();
   private readonly written = new Set<string>();
@@ -144,7 +144,7 @@ export class SessionDirectory {
 
   /** This worker was taken for dead and its rows were removed: all sessions are written again. */
   writeAllAgain(): void {
-    for (const id of this.live.keys()) this.writeAgain(id);
+    for (const { id } of this.live.values()) this.writeAgain(id);
   }
 
   /** Writes what waits, once; then nothing more. */

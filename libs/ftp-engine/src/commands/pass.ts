@@ -1,7 +1,7 @@
 import { asDomainError, type SessionGrant } from '@quayside/domain';
 import { type Reply, reply } from '../control/reply.js';
 import { type CommandContext, defineCommand } from './define-command.js';
-import { attemptOf, become, refuseLogin } from './log-in.js';
+import { become, CommandLoginAttempt, refuseLogin } from './log-in.js';
 
 const USER_FIRST = reply(503, 'Login with USER first.');
 const ALREADY = reply(503, 'User already authenticated.');
@@ -28,7 +28,7 @@ async function logIn(context: CommandContext, login: string): Promise<Reply> {
   const startedMs = performance.now();
   let grant: SessionGrant;
   try {
-    grant = await session.engine.ports.authenticator.authenticate(attemptOf(context, login, arg));
+    grant = await session.engine.ports.authenticator.authenticate(new CommandLoginAttempt(context, login, arg));
   } catch (thrown) {
     return refuseLogin(session, login, asDomainError(thrown), startedMs, context.signal);
   }

@@ -1,7 +1,7 @@
 import { asDomainError, isAnonymousName, parseLoginName, type SessionGrant } from '@quayside/domain';
 import { type Reply, reply } from '../control/reply.js';
 import { type CommandContext, defineCommand } from './define-command.js';
-import { attemptOf, become, refuseLogin } from './log-in.js';
+import { become, CommandLoginAttempt, refuseLogin } from './log-in.js';
 
 const PASSWORD_WANTED = reply(331, 'Username ok, send password.');
 const EMAIL_WANTED = reply(331, 'Anonymous login ok, send your e-mail address as password.');
@@ -41,7 +41,9 @@ async function askCertificate(context: CommandContext): Promise<Reply> {
   let grant: SessionGrant | null;
   const startedMs = performance.now();
   try {
-    grant = await session.engine.ports.authenticator.authenticateByCertificate!(attemptOf(context, arg, ''));
+    grant = await session.engine.ports.authenticator.authenticateByCertificate!(
+      new CommandLoginAttempt(context, arg, ''),
+    );
   } catch (thrown) {
     session.pendingLogin = null;
     return refuseLogin(session, arg, asDomainError(thrown), startedMs, context.signal);

@@ -65,6 +65,8 @@ export interface ControlChannelHost {
  */
 export class ControlChannel implements ControlLink {
   #socket: Socket;
+  /** Under the TLS socket; null in clear. */
+  #raw: Socket | null = null;
   readonly #reader: LineReader;
   /** Lines that wait behind the running command. */
   #queue: (string | typeof OVERLONG)[] = [];
@@ -570,9 +572,9 @@ export class ControlChannel implements ControlLink {
       return this.#finish(INJECTION);
     }
     this.resetSession();
-    // Nothing may read the socket as commands once the client can have seen the 234.
+    // Nothing may read the socket as commands once the client can have seen the 234. It is not paused: whoever reads the
+    // handshake begins in this turn of the event loop.
     this.#socket.off('data', this.#onData);
-    this.#socket.pause();
     this.#send(accepted);
     this.#flush();
     this.#startTls();
@@ -600,6 +602,7 @@ export class ControlChannel implements ControlLink {
     raw.off('close', this.#onClose);
     const socket = acceptTls(raw, this.session, certificates, chosen, (accepted) => this.#onSecured(accepted));
     this.#socket = socket;
+    this.#raw = raw;
     socket.on('_tlsError', this.#onError);
     this.#attach(socket);
     this.host.onSecured(socket);
@@ -659,8 +662,24 @@ export class ControlChannel implements ControlLink {
     this.session.dropDataChannel();
     this.host.onClosed();
     this.#resolveClosed();
+    this.#letGo();
+  }
+
+  /**
+   * Node's object under a TLS socket lives until a full collection of garbage, and with it, through the listeners of the
+   * sockets, would everything that the session was.
+   */
+  #letGo(): void {
+    if (this.#raw === null) return;
+    for (const socket of [this.#socket, this.#raw]) {
+      socket.removeAllListeners();
+      // One may still report how it was closed.
+      socket.on('error', ignore);
+    }
   }
 }
+
+function ignore(): void {}
 
 function lengthOf(line: string | typeof OVERLONG): number {
   return typeof line === 'string' ? line.length : 0;

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { DomainError } from '@quayside/domain';
+import { DomainError, TransientMap } from '@quayside/domain';
 import { readProxyHeader } from '../proxy/read-proxy-header.js';
 import { type ClientHello, readClientHello } from '../tls/client-hello.js';
 import { canonicalAddress } from './address.js';
@@ -47,6 +47,8 @@ const MAX_CANDIDATES = 128;
 const SILENT_MS = 5000;
 /** Once somebody who is not the owner has come, the owner is awaited this long: most likely it came without a ticket. */
 const AFTER_FOREIGN_MS = 2000;
+/** Where nobody has to prove anything. */
+const NOBODY = new Map<Socket, NodeJS.Timeout | null>();
 
 /** Whether a connection that begins with this ClientHello is the owner's. */
 export type OwnershipTest = (hello: ClientHello) => boolean;
@@ -70,12 +72,12 @@ export class PassiveReservation {
   #foreign = 0;
   readonly #test: OwnershipTest | null;
   /** Who may be the owner, each with its deadline once there is one. */
-  readonly #candidates = new Map<Socket, NodeJS.Timeout | null>();
+  readonly #candidates: Map<Socket, NodeJS.Timeout | null>;
   /** The 150 is out: the owner's ClientHello may be expected. */
   #expectsHello = false;
   #connection: PlainConnection | null = null;
   #ended: 'connected' | 'released' | null = null;
-  readonly #waiting = new Set<() => void>();
+  #waiting: Set<() => void> | null = null;
   readonly #leave: (reservation: PassiveReservation) => void;
   readonly #onForeign: (reservation: PassiveReservation) => void;
 
@@ -93,6 +95,7 @@ export class PassiveReservation {
     this.#leave = leave;
     this.#onForeign = onForeign;
     this.#test = test;
+    this.#candidates = test === null ? NOBODY : new Map();
   }
 
   /** Whether the client has connected and no transfer has taken the socket yet. */
@@ -217,7 +220,7 @@ export class PassiveReservation {
   }
 
   #changed(): void {
-    for (const wake of this.#waiting) wake();
+    if (this.#waiting !== null) for (const wake of this.#waiting) wake();
   }
 
   #limit(until: number): number {
@@ -230,7 +233,7 @@ export class PassiveReservation {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
-        this.#waiting.delete(wake);
+        this.#waiting!.delete(wake);
         signal.removeEventListener('abort', onAbort);
       };
       const wake = (): void => {
@@ -249,7 +252,7 @@ export class PassiveReservation {
         },
         Math.max(0, timeoutMs),
       );
-      this.#waiting.add(wake);
+      (this.#waiting ??= new Set()).add(wake);
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
     });
@@ -267,7 +270,7 @@ interface Listener {
   opening: Promise<boolean> | null;
   failedAtMs: number | null;
   /** Who is expected here, by client address. */
-  readonly expected: Map<string, PassiveReservation>;
+  readonly expected: TransientMap<PassiveReservation>;
   /** Whose client may still be on its way here, by its address: closed to all other sessions of that address. */
   readonly closed: Map<string, Closed>;
 }
@@ -299,8 +302,6 @@ interface Waiter {
 export class PassivePool {
   readonly #options: PassivePoolOptions;
   readonly #listeners: Listener[];
-  /** Reservations per client address. */
-  readonly #held = new Map<string, Set<PassiveReservation>>();
   readonly #waiting = new Map<string, Line>();
   #nextTicket = 0;
   #strangers = 0;
@@ -314,7 +315,7 @@ export class PassivePool {
       server: null,
       opening: null,
       failedAtMs: null,
-      expected: new Map(),
+      expected: new TransientMap(),
       closed: new Map(),
     }));
   }
@@ -371,7 +372,7 @@ export class PassivePool {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const held of this.#held.values()) for (const reservation of held) reservation.release();
+    for (const { expected } of this.#listeners) for (const reservation of expected.values()) reservation.release();
     for (const { waiters } of this.#waiting.values()) while (waiters.length > 0) waiters[0]!.wake();
     for (const listener of this.#listeners) {
       await listener.opening;
@@ -424,18 +425,12 @@ export class PassivePool {
     if (line !== undefined) line.moves++;
     this.#reopen(listener, clientAddress);
     listener.expected.set(clientAddress, reservation);
-    let held = this.#held.get(clientAddress);
-    if (held === undefined) this.#held.set(clientAddress, (held = new Set()));
-    held.add(reservation);
     return reservation;
   }
 
   #leave(listener: Listener, reservation: PassiveReservation): void {
     const { clientAddress, owner } = reservation;
     if (listener.expected.get(clientAddress) === reservation) listener.expected.delete(clientAddress);
-    const held = this.#held.get(clientAddress);
-    held?.delete(reservation);
-    if (held?.size === 0) this.#held.delete(clientAddress);
     if (reservation.wasMet || this.#closed) {
       setImmediate(() => this.#wakeNext(clientAddress));
       return;

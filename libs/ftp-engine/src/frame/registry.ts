@@ -8,11 +8,18 @@ export interface RegistryTarget {
   submit(line: string): void;
 }
 
-const targets = new WeakMap<object, RegistryTarget>();
+const TARGET = Symbol('target');
 
-/** Say which control channel serves a connection of ftp-srv's. */
-export function connectRegistry(connection: object, target: RegistryTarget): void {
-  targets.set(connection, target);
+interface Connected {
+  [TARGET]?: RegistryTarget | null;
+}
+
+/**
+ * Say which control channel serves a connection of ftp-srv's; null when it is gone. A property of the connection, since
+ * the values of a WeakMap outlive every small collection of garbage.
+ */
+export function connectRegistry(connection: object, target: RegistryTarget | null): void {
+  (connection as Connected)[TARGET] = target;
 }
 
 /**
@@ -32,7 +39,7 @@ export function installRegistry(commands: readonly CommandDefinition[]): void {
         // Our own guard answers what needs a login.
         flags: { ...command.flags, no_auth: true },
         handler(this: unknown, context) {
-          targets.get(this as object)?.submit(context.command.raw);
+          (this as Connected)[TARGET]?.submit(context.command.raw);
         },
       };
     }

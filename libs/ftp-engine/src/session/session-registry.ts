@@ -1,8 +1,9 @@
+import { TransientMap } from '@quayside/domain';
 import type { Session } from './session.js';
 
 /** The live sessions of one engine. */
 export class SessionRegistry {
-  readonly #byId = new Map<string, Session>();
+  readonly #byId = new TransientMap<Session>();
 
   get size(): number {
     return this.#byId.size;

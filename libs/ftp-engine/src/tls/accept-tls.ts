@@ -12,7 +12,7 @@ import type { SessionTls } from './session-tls.js';
  * RFC 7301: a client that offers other protocols only, a browser that was led here by an ALPACA attack for one, is turned
  * away by an alert. Whoever offers none is welcome.
  */
-const PROTOCOLS = ['ftp'];
+const PROTOCOLS = Buffer.from('\x03ftp', 'latin1');
 
 /** What a finished handshake on the control connection tells. */
 export interface AcceptedTls {
@@ -68,7 +68,7 @@ export function acceptTls(
   const tlsSocket = new TLSSocket(socket, {
     isServer: true,
     secureContext: contexts.contextFor('control', binding),
-    ALPNProtocols: [...PROTOCOLS],
+    ALPNProtocols: PROTOCOLS,
     // Whoever has none, or a bad one, is let through the handshake: what it is worth is decided at the login.
     ...(certificates.asksClients ? { requestCert: true, rejectUnauthorized: false } : {}),
   });

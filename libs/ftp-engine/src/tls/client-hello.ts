@@ -22,6 +22,7 @@ export interface ClientHello {
   readonly tickets: readonly Buffer[];
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const NOTHING: ClientHello = { serverName: null, tickets: [] };
 
 /**
@@ -29,17 +30,22 @@ const NOTHING: ClientHello = { serverName: null, tickets: [] };
  * cut its message into records of one byte, and send those byte by byte.
  */
 export class ClientHelloReader {
-  /** Of the record header that is being read. */
-  readonly #header = Buffer.alloc(RECORD_HEADER);
   #headerBytes = 0;
+  /** Of the record header that is being read. */
+  #recordBytes = 0;
   /** Bytes of the current record that are still to come. */
   #recordLeft = 0;
-  #message = Buffer.alloc(512);
+  #message = NO_BYTES;
   #messageBytes = 0;
   #seen = 0;
 
   /** `more` where it is not whole yet; with nothing in it where the bytes so far begin no ClientHello that can be read. */
   push(chunk: Buffer): ClientHello | 'more' {
+    if (this.#seen === 0 && isOneRecord(chunk)) {
+      // So it comes mostly, and is read where it is.
+      const whole = wholeOf(chunk.subarray(RECORD_HEADER));
+      if (whole !== 'more') return whole;
+    }
     for (let at = 0; at < chunk.length;) {
       if (this.#recordLeft === 0) {
         if (!this.#pushHeader(chunk[at++]!)) return NOTHING;
@@ -59,12 +65,12 @@ export class ClientHelloReader {
   /** False where it is no header of a handshake record. */
   #pushHeader(byte: number): boolean {
     const place = this.#headerBytes++;
-    this.#header[place] = byte;
     if (place === 0) return byte === HANDSHAKE;
     if (place === 1) return byte === 3;
+    if (place === 3) this.#recordBytes = byte << 8;
     if (this.#headerBytes < RECORD_HEADER) return true;
     this.#headerBytes = 0;
-    this.#recordLeft = this.#header.readUInt16BE(3);
+    this.#recordLeft = this.#recordBytes | byte;
     return this.#recordLeft > 0 && this.#recordLeft <= MAX_BYTES;
   }
 
@@ -73,7 +79,7 @@ export class ClientHelloReader {
     const kept = bytes.subarray(0, MESSAGE_HEADER + MAX_BYTES - this.#messageBytes);
     const end = this.#messageBytes + kept.length;
     if (end > this.#message.length) {
-      const larger = Buffer.alloc(Math.max(end, 2 * this.#message.length));
+      const larger = Buffer.alloc(Math.max(end, 512, 2 * this.#message.length));
       this.#message.copy(larger, 0, 0, this.#messageBytes);
       this.#message = larger;
     }
@@ -82,17 +88,31 @@ export class ClientHelloReader {
   }
 
   #whole(): ClientHello | 'more' {
-    if (this.#message[0] !== CLIENT_HELLO) return NOTHING;
-    if (this.#messageBytes < MESSAGE_HEADER) return 'more';
-    const size = this.#message.readUIntBE(1, 3);
-    if (size > MAX_BYTES) return NOTHING;
-    if (this.#messageBytes < MESSAGE_HEADER + size) return 'more';
-    try {
-      return fieldsOf(this.#message.subarray(MESSAGE_HEADER, MESSAGE_HEADER + size));
-    } catch {
-      // It ends in the middle of a field: OpenSSL will say so to the client.
-      return NOTHING;
-    }
+    return wholeOf(this.#message.subarray(0, this.#messageBytes));
+  }
+}
+
+function isOneRecord(chunk: Buffer): boolean {
+  return (
+    chunk.length > RECORD_HEADER &&
+    chunk[0] === HANDSHAKE &&
+    chunk[1] === 3 &&
+    chunk.readUInt16BE(3) === chunk.length - RECORD_HEADER
+  );
+}
+
+/** Of the first handshake message, as far as it has come. */
+function wholeOf(message: Buffer): ClientHello | 'more' {
+  if (message[0] !== CLIENT_HELLO) return NOTHING;
+  if (message.length < MESSAGE_HEADER) return 'more';
+  const size = message.readUIntBE(1, 3);
+  if (size > MAX_BYTES) return NOTHING;
+  if (message.length < MESSAGE_HEADER + size) return 'more';
+  try {
+    return fieldsOf(message.subarray(MESSAGE_HEADER, MESSAGE_HEADER + size));
+  } catch {
+    // It ends in the middle of a field: OpenSSL will say so to the client.
+    return NOTHING;
   }
 }
 
@@ -108,14 +128,16 @@ function fieldsOf(message: Buffer): ClientHello {
   const end = at + 2 + message.readUInt16BE(at);
   for (at += 2; at < end;) {
     const kind = message.readUInt16BE(at);
-    const body = message.subarray(at + 4, at + 4 + message.readUInt16BE(at + 2));
-    at += 4 + body.length;
-    if (kind === SERVER_NAME && body.length > 5 && body[2] === 0) {
+    const first = at + 4;
+    at = Math.min(first + message.readUInt16BE(at + 2), message.length);
+    if (at <= first) {
+      if (at >= message.length) break;
+    } else if (kind === SERVER_NAME && at > first + 5 && message[first + 2] === 0) {
+      const body = message.subarray(first, at);
       const name = body.subarray(5, 5 + body.readUInt16BE(3)).toString('latin1');
       if (DNS_NAME.test(name)) serverName = name;
-    } else if (kind === SESSION_TICKET && body.length > 0) tickets.push(body);
-    else if (kind === PRE_SHARED_KEY) tickets.push(...identitiesOf(body));
-    if (body.length === 0 && at >= message.length) break;
+    } else if (kind === SESSION_TICKET) tickets.push(message.subarray(first, at));
+    else if (kind === PRE_SHARED_KEY) tickets.push(...identitiesOf(message.subarray(first, at)));
   }
   return { serverName, tickets };
 }
@@ -140,23 +162,20 @@ export function readClientHello(socket: Socket): Promise<ClientHello | null> {
     const chunks: Buffer[] = [];
     const reader = new ClientHelloReader();
     const finish = (hello: ClientHello | null): void => {
-      socket.off('readable', onReadable).off('close', onGone).off('end', onGone);
+      socket.off('data', onData).off('close', onGone).off('end', onGone);
+      socket.pause();
       if (hello === null) socket.destroy();
-      else {
-        if (chunks.length > 0) socket.unshift(Buffer.concat(chunks));
-        socket.pause();
-      }
+      else socket.unshift(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
       resolve(hello);
     };
     const onGone = (): void => finish(null);
-    const onReadable = (): void => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
+    const onData = (chunk: Buffer): void => {
       chunks.push(chunk);
       const hello = reader.push(chunk);
       if (hello !== 'more') finish(hello);
     };
     if (socket.destroyed) return resolve(null);
-    socket.on('close', onGone).on('end', onGone).on('readable', onReadable);
+    socket.on('close', onGone).on('end', onGone).on('data', onData);
+    socket.resume();
   });
 }

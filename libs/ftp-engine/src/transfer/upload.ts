@@ -1,12 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { setImmediate as turn } from 'node:timers/promises';
-import { DomainError, newId, type VirtualPath } from '@quayside/domain';
+import { DomainError, newId, type SessionGrant, type VirtualPath } from '@quayside/domain';
 import type { Entry, OpenWriteOptions, StagedPartial, StorageWriter } from '@quayside/storage';
 import type { CommandContext } from '../commands/define-command.js';
 import { type Reply, reply } from '../control/reply.js';
 import type { UploadPlace } from '../filesystem/account-file-system.js';
-import type { LedgerDelta, QuotaLease, TransferFacts, TransferMeter, UploadRecord } from '../ports.js';
+import type { LedgerDelta, QuotaAsk, QuotaLease, TransferFacts, TransferMeter, UploadRecord } from '../ports.js';
 import type { Session } from '../session/session.js';
 import { AsciiDecoder } from './ascii.js';
 import { sourceOf } from './byte-source.js';
@@ -351,6 +351,39 @@ function deltaOf(place: UploadPlace, bytes: number, replacedBytes: number | null
   };
 }
 
+/** The command's signal is asked for where somebody waits only; see {@link CommandLoginAttempt} for why it is a class. */
+class UploadAsk implements QuotaAsk {
+  readonly mount: QuotaAsk['mount'];
+  readonly path: QuotaAsk['path'];
+  readonly replacesBytes: number;
+  readonly newFile: boolean;
+  readonly partialTransferId: string | null;
+  readonly partialBytes: number;
+  readonly #context: CommandContext;
+
+  constructor(
+    context: CommandContext,
+    readonly grant: SessionGrant,
+    place: UploadPlace,
+    readonly transferId: string,
+    readonly startBytes: number,
+    partial: StagedPartial | null,
+    readonly declaredBytes: number | null,
+  ) {
+    this.#context = context;
+    this.mount = place.mount;
+    this.path = place.path;
+    this.replacesBytes = place.committed?.size ?? 0;
+    this.newFile = place.committed === null;
+    this.partialTransferId = partial?.transferId ?? null;
+    this.partialBytes = partial?.bytes ?? 0;
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal;
+  }
+}
+
 /** The first lease. A refusal ends in the log as a failed upload, because the customer will ask where the file is. */
 async function openQuota(
   context: CommandContext,
@@ -376,22 +409,10 @@ async function openQuota(
         direction: 'up',
         grant: () => session.grant ?? grant,
       })) ?? null;
-    const lease = await quota.open({
-      grant,
-      mount: place.mount,
-      path: place.path,
-      transferId: begun.transferId,
-      replacesBytes: place.committed?.size ?? 0,
-      newFile: place.committed === null,
-      startBytes,
-      partialTransferId: partialOf(request, place)?.transferId ?? null,
-      partialBytes: partialOf(request, place)?.bytes ?? 0,
-      declaredBytes: declared,
-      // Most uploads have nothing to ask.
-      get signal() {
-        return context.signal;
-      },
-    });
+    const partial = partialOf(request, place);
+    const lease = await quota.open(
+      new UploadAsk(context, grant, place, begun.transferId, startBytes, partial, declared),
+    );
     return { lease, meter };
   } catch (error) {
     meter?.close();
