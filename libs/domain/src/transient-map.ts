@@ -5,7 +5,7 @@
  * that is written over holds nothing back.
  */
 export class TransientList<T extends object> {
-  #items: (T | undefined)[] = [];
+  readonly #items: (T | undefined)[] = [];
   readonly #free: number[] = [];
 
   get size(): number {
@@ -14,8 +14,8 @@ export class TransientList<T extends object> {
 
   /** Returns the place by which it is found and removed. */
   add(item: T): number {
-    const place = this.#free.pop();
-    if (place === undefined) return this.#items.push(item) - 1;
+    if (this.#free.length === 0) return this.#items.push(item) - 1;
+    const place = this.#free.pop()!;
     this.#items[place] = item;
     return place;
   }
