@@ -177,39 +177,35 @@ export class SpoolJournal implements Journal {
 
   private factEvent(session: SessionFacts, grant: SessionGrant | null, fact: SessionFact): Envelope {
     const whom = { session, grant, atMs: this.nowMs() };
-    const account = grant?.username ?? null;
-    // Those of every session, written out like those of transfers.
-    const { remoteAddress, protocol, clientName } = session;
-    if (fact.type === 'session.opened') {
-      return anEvent(this.source, fact.type, { remoteAddress, protocol, clientName }, whom);
-    }
-    if (fact.type === 'login.succeeded') {
-      const data = { remoteAddress, protocol, clientName, account: account ?? '' };
-      return anEvent(this.source, fact.type, data, whom);
-    }
-    if (fact.type === 'session.closed') {
-      const { reason, bytesUp, bytesDown } = fact;
-      const durationMs = Math.max(0, Math.round(fact.durationMs));
-      const data: EventData<'session.closed'> = {
-        remoteAddress,
-        protocol,
-        clientName,
-        account,
-        reason,
-        durationMs,
-        bytesUp,
-        bytesDown,
-      };
-      if (fact.doctor !== null) {
-        data.doctor = fact.doctor.code;
-        data.hint = fact.doctor.hint;
-      }
-      return anEvent(this.source, fact.type, data, whom);
-    }
     const who = sessionData(session);
+    const account = grant?.username ?? null;
     // Facts of files exist only after login; an empty name would be a fault of the caller that still must be logged.
     const named = account ?? '';
     switch (fact.type) {
+      // Those of every session are written out like those of transfers.
+      case 'session.opened':
+        return anEvent(this.source, fact.type, who, whom);
+      case 'session.closed': {
+        const data: EventData<'session.closed'> = {
+          remoteAddress: who.remoteAddress,
+          protocol: who.protocol,
+          clientName: who.clientName,
+          account,
+          reason: fact.reason,
+          durationMs: Math.max(0, Math.round(fact.durationMs)),
+          bytesUp: fact.bytesUp,
+          bytesDown: fact.bytesDown,
+        };
+        if (fact.doctor !== null) {
+          data.doctor = fact.doctor.code;
+          data.hint = fact.doctor.hint;
+        }
+        return anEvent(this.source, fact.type, data, whom);
+      }
+      case 'login.succeeded': {
+        const { remoteAddress, protocol, clientName } = who;
+        return anEvent(this.source, fact.type, { remoteAddress, protocol, clientName, account: named }, whom);
+      }
       case 'login.failed': {
         const { code, detail } = fact.error;
         const { title } = ERROR_CATALOG[code];

@@ -30,8 +30,9 @@ const NOTHING: ClientHello = { serverName: null, tickets: [] };
  * cut its message into records of one byte, and send those byte by byte.
  */
 export class ClientHelloReader {
-  #headerBytes = 0;
   /** Of the record header that is being read. */
+  #headerBytes = 0;
+  /** The high byte of its length. */
   #recordBytes = 0;
   /** Bytes of the current record that are still to come. */
   #recordLeft = 0;
@@ -54,7 +55,7 @@ export class ClientHelloReader {
         at += body.length;
         this.#recordLeft -= body.length;
         this.#append(body);
-        const whole = this.#whole();
+        const whole = wholeOf(this.#message.subarray(0, this.#messageBytes));
         if (whole !== 'more') return whole;
       }
     }
@@ -86,15 +87,12 @@ export class ClientHelloReader {
     kept.copy(this.#message, this.#messageBytes);
     this.#messageBytes = end;
   }
-
-  #whole(): ClientHello | 'more' {
-    return wholeOf(this.#message.subarray(0, this.#messageBytes));
-  }
 }
 
 function isOneRecord(chunk: Buffer): boolean {
   return (
     chunk.length > RECORD_HEADER &&
+    chunk.length <= RECORD_HEADER + MAX_BYTES &&
     chunk[0] === HANDSHAKE &&
     chunk[1] === 3 &&
     chunk.readUInt16BE(3) === chunk.length - RECORD_HEADER
