@@ -84,7 +84,7 @@ async function placePartial(path: string, bytes: Uint8Array): Promise<void> {
   expect(await raw.send(`STOR ${path}`)).toMatch(/^150/);
   const before = server.stagedBytes();
   data.write(bytes);
-  await eventually(() => expect(server.stagedBytes() - before).toBeGreaterThan(0), 5_000);
+  await eventually(() => expect(server.stagedBytes() - before).toBeGreaterThan(0), 20_000);
   data.resetAndDestroy();
   expect(await raw.reply()).toMatch(/^426/);
   expect(await raw.send(`SIZE ${path}`)).toMatch(/^213 [1-9]/);

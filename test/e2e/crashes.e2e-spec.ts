@@ -81,5 +81,5 @@ describe('kill -9 under load', () => {
 async function killPostgres(): Promise<void> {
   const pid = server.postgresPid();
   process.kill(pid, 'SIGKILL');
-  await eventually(() => expect(server.postgresPid()).not.toBe(pid), 15_000);
+  await eventually(() => expect(server.postgresPid()).not.toBe(pid), 20_000);
 }

@@ -85,13 +85,18 @@ export class RunningInstallation {
       .map((line) => JSON.parse(line) as { level: string; msg: string });
   }
 
-  /** Ends one child without warning and resolves when its successor is ready. */
-  async killChild(role: string, withinMs = 15_000): Promise<void> {
+  /**
+   * Ends one child without warning and resolves when its successor is ready. The API steps back behind transfers:
+   * beside uploads and another file's installation, on two processors, 15 s were not always enough for it to start.
+   */
+  async killChild(role: string, withinMs = 60_000): Promise<void> {
     const pid = this.children().get(role);
     if (pid === undefined) throw new Error(`There is no child ${role}`);
     process.kill(pid, 'SIGKILL');
     await eventually(() => {
-      if (this.children().get(role) === pid) throw new Error(`${role} is not back`);
+      if (this.children().get(role) !== pid) return;
+      const log = this.logRecords().slice(-20);
+      throw new Error([`${role} is not back; its log ends:`, ...log.map(({ msg }) => msg)].join('\n  '));
     }, withinMs);
   }
 

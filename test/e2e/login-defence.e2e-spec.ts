@@ -152,7 +152,7 @@ describe('a decoy account', () => {
     expect((await tryLogin('admin@acme', PASSWORD, '127.0.4.1')).reply).toBe('530 Authentication failed.');
     await eventually(async () => {
       expect((await tryLogin('web@acme', PASSWORD, '127.0.4.1')).reply).toMatch(/^421/);
-    }, 5_000);
+    }, 20_000);
     expect((await tryLogin('web@acme', PASSWORD, '127.0.4.2')).reply).toMatch(/^230/);
     await eventually(async () => {
       const { items } = await server.api.ok<{ items: { data: Record<string, unknown> }[] }>(
@@ -162,7 +162,7 @@ describe('a decoy account', () => {
       expect(items.map(({ data }) => data['reason'])).toEqual(['The account is a decoy']);
       const bans = await server.api.ok<{ items: object[] }>('GET', '/bans?address=127.0.4.1');
       expect(bans.items).toContainEqual(expect.objectContaining({ reason: 'decoy', login: null }));
-    }, 10_000);
+    }, 20_000);
   });
 });
 
@@ -183,7 +183,7 @@ describe('a password that came in clear where TLS is required', () => {
       const { items } = await server.api.ok<{ items: { exposedInClear: boolean }[] }>('GET', `${account}/credentials`);
       return items.map(({ exposedInClear }) => exposedInClear);
     };
-    await eventually(async () => expect(await exposed()).toEqual([true]), 10_000);
+    await eventually(async () => expect(await exposed()).toEqual([true]), 20_000);
     await server.api.ok('PATCH', account, { password: `${PASSWORD}-new` });
     expect(await exposed()).toEqual([false]);
   });

@@ -82,7 +82,7 @@ describe('the metrics of an installation', () => {
     }
     await eventually(async () => {
       expect(sum(await metrics(), 'quayside_events_applied_total', 'type="transfer.completed"')).toBe(2);
-    }, 15_000);
+    }, 20_000);
   });
 
   it('have every family that the dashboard and the alert rules ask for', async () => {
@@ -110,6 +110,6 @@ describe('the metrics of an installation', () => {
       const text = await metrics();
       expect(sum(text, 'quayside_process_restarts_total', 'process="ftp-worker-1"')).toBe(1);
       expect(sum(text, 'quayside_process_up', 'process="ftp-worker-1"')).toBe(1);
-    }, 15_000);
+    }, 20_000);
   });
 });

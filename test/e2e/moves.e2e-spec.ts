@@ -89,14 +89,14 @@ describe('a rename from one space to another', () => {
     await eventually(async () => {
       expect(await usageOf(home)).toMatchObject({ bytes: 0, files: 0, reservedBytes: 0 });
       expect(await usageOf(archive)).toMatchObject({ bytes: 2500, files: 2, reservedBytes: 0 });
-    }, 5_000);
+    }, 20_000);
     await eventually(async () => {
       const { items } = await server.api.ok<{ items: { data: Record<string, unknown> }[] }>(
         'GET',
         '/tenants/acme/events?type=file.renamed',
       );
       expect(items.map(({ data }) => [data['from'], data['to']])).toContainEqual(['/home/photos', '/archive/photos']);
-    }, 5_000);
+    }, 20_000);
     control.destroy();
   });
 
@@ -118,7 +118,7 @@ describe('a rename from one space to another', () => {
     await eventually(async () => {
       expect(await usageOf(home)).toMatchObject({ bytes: 10 * KIB + 4, files: 4 });
       expect(await usageOf(archive)).toMatchObject({ bytes: 10 * KIB, files: 1, reservedBytes: 0 });
-    }, 5_000);
+    }, 20_000);
     control.destroy();
   });
 

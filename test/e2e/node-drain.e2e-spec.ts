@@ -65,7 +65,7 @@ describe('a node that is drained over the API', () => {
     expect(await greetings()).toEqual(new Set(['421']));
     await eventually(async () => {
       expect(await node()).toMatchObject({ state: 'draining', draining: true, sessions: 1, transfers: 1 });
-    }, 10_000);
+    }, 20_000);
 
     data.end(content.subarray(100_000));
     await once(data, 'close');
@@ -73,13 +73,13 @@ describe('a node that is drained over the API', () => {
     expect(await busy.reply()).toMatch(/^421/);
     await eventually(async () => {
       expect(await node()).toMatchObject({ state: 'drained', sessions: 0, transfers: 0 });
-    }, 10_000);
+    }, 20_000);
 
     await server.killChild('ftp-worker-1');
-    await eventually(async () => expect(await greetings()).toEqual(new Set(['421'])), 10_000);
+    await eventually(async () => expect(await greetings()).toEqual(new Set(['421'])), 20_000);
 
     await server.api.ok('POST', `/nodes/${id}/undrain`, {});
-    await eventually(async () => expect(await greetings()).toEqual(new Set(['220'])), 10_000);
+    await eventually(async () => expect(await greetings()).toEqual(new Set(['220'])), 20_000);
     const back = await loggedIn();
     expect(await back.send('SIZE /running.bin')).toBe('213 300000');
     expect((await node()).state).toBe('serving');

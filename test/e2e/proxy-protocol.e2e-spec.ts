@@ -67,7 +67,7 @@ async function setUp(): Promise<void> {
       const probe = connect(server.ports.ftp, address);
       await once(probe, 'connect');
       probe.destroy();
-    }, 10_000);
+    }, 20_000);
   }
 }
 
@@ -150,7 +150,7 @@ else
           const found = await server.api.transfers('acme', { path });
           expect(found).toHaveLength(2);
           return found;
-        }, 10_000);
+        }, 20_000);
         const protocol = mode === 'plain' ? 'ftp' : 'ftps';
         for (const row of rows) expect(row).toMatchObject({ outcome: 'completed', remoteAddress: CLIENT, protocol });
       },

@@ -102,7 +102,7 @@ describe('parallel uploads of two workers into one account', () => {
     expect([count(codes, 226), count(codes, 552)]).toEqual([complete, uploads - complete]);
     expect(mostOnDisk()).toBeLessThanOrEqual(10 * MIB);
     const stored = { bytes: complete * bytes, files: complete };
-    await eventually(async () => expect(await usageOf(slug, 'alice')).toMatchObject(stored), 5_000);
+    await eventually(async () => expect(await usageOf(slug, 'alice')).toMatchObject(stored), 20_000);
     expect(server.onDisk().bytes - base.bytes).toBe(stored.bytes);
   });
 
@@ -123,7 +123,7 @@ describe('parallel uploads of two workers into one account', () => {
       const now = server.onDisk();
       const used = await usageOf('killed', 'alice');
       expect(used).toMatchObject({ bytes: now.bytes - base.bytes, files: now.files - base.files });
-    }, 10_000);
+    }, 20_000);
     // Nothing stays reserved for what died but the bytes that are kept for a resume.
     const control = await RawControl.open(server.ports.ftp);
     await control.login('alice@killed', PASSWORD);
@@ -150,7 +150,10 @@ describe('an account at its limit', () => {
     expect(sha256(readFileSync(target))).toBe(sha256(content));
     expect(await put(login, aFile('tiny', 1), '/b.bin')).toBe(552);
     expect(await put(login, aFile('smaller', MIB), '/a.bin')).toBe(226);
-    await eventually(async () => expect(await usageOf('full', 'alice')).toMatchObject({ bytes: MIB, files: 1 }), 5_000);
+    await eventually(
+      async () => expect(await usageOf('full', 'alice')).toMatchObject({ bytes: MIB, files: 1 }),
+      20_000,
+    );
   });
 
   it('has room as soon as a deletion is answered', async () => {
@@ -200,7 +203,7 @@ describe('the limit of a tenant', () => {
       ),
     );
     expect([count(codes, 226), count(codes, 552)]).toEqual([10, 20]);
-    await eventually(async () => expect((await usageOf('shared', 'alice', 'bob')).bytes).toBe(10 * MIB), 5_000);
+    await eventually(async () => expect((await usageOf('shared', 'alice', 'bob')).bytes).toBe(10 * MIB), 20_000);
   });
 });
 
@@ -215,7 +218,7 @@ describe('a partial upload', () => {
       const data = await control.passive();
       expect(await control.send('STOR /a.bin')).toMatch(/^150/);
       data.write(Buffer.alloc(3 * MIB));
-      await eventually(async () => expect(data.writableLength).toBe(0), 5_000);
+      await eventually(async () => expect(data.writableLength).toBe(0), 20_000);
       await new Promise((resolve) => setTimeout(resolve, 300));
       data.resetAndDestroy();
       expect(await control.reply()).toMatch(/^426/);

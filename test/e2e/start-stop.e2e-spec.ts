@@ -53,7 +53,7 @@ describe('npm start', () => {
     // The ledger follows the 226 within a moment.
     await eventually(async () => {
       expect((await server.api.account('acme', 'alice')).usage.files).toBe(1);
-    }, 2_000);
+    }, 20_000);
     expect((await fetch(`${server.root}/health/ready`)).status).toBe(200);
     expect((await fetch(`${server.root}/docs`)).status).toBe(200);
   });

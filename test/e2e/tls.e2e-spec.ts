@@ -131,7 +131,7 @@ describe('the certificate of a domain', () => {
   });
 
   it('is shown to who names it by SNI, explicit and implicit, and the listener’s to everybody else', async () => {
-    await eventually(async () => expect(await shown(HOST)).toBe(await fingerprint(own)), 5_000);
+    await eventually(async () => expect(await shown(HOST)).toBe(await fingerprint(own)), 20_000);
     const listeners = await fingerprint({ cert: readFileSync(server.certificate, 'utf8'), key: '' });
     expect(await shown('ftp.umbrella.example')).toBe(listeners);
     expect(await shown('nobody.example')).toBe(listeners);
@@ -200,7 +200,7 @@ describe('the certificate of a domain', () => {
     await eventually(async () => {
       // Every worker has it.
       for (let worker = 0; worker < 6; worker++) expect(await shown(HOST)).toBe(await fingerprint(next));
-    }, 5_000);
+    }, 20_000);
     expect(await open.login('bob', login.password)).toMatch(/^230 /);
     open.destroy();
   });

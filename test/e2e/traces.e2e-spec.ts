@@ -154,9 +154,9 @@ describe('the traces of an installation', () => {
     await upload();
     await expect(upload('mistyped-password')).rejects.toThrow('530');
 
-    const request = await eventually(() => collector.find('api', 'POST /v1/tenants'), 15_000);
+    const request = await eventually(() => collector.find('api', 'POST /v1/tenants'), 20_000);
     expect(request.attributes).toMatchObject({ 'http.route': '/v1/tenants', 'http.response.status_code': 201 });
-    const called = await eventually(() => collector.find('api', 'GET /v1/tenants/:tenant'), 15_000);
+    const called = await eventually(() => collector.find('api', 'GET /v1/tenants/:tenant'), 20_000);
     expect(called).toMatchObject({ traceId: caller.trace, parentSpanId: caller.span });
     expect(called.attributes).toMatchObject({ 'http.response.status_code': 401 });
 
@@ -164,8 +164,8 @@ describe('the traces of an installation', () => {
       () => collector.find('ftp-worker', 'ftp login', { 'login.outcome': 'accepted' }),
       15_000,
     );
-    await eventually(() => collector.find('ftp-worker', 'ftp login', { 'login.reason': 'auth.failed' }), 15_000);
-    const transfer = await eventually(() => collector.find('ftp-worker', 'ftp upload'), 15_000);
+    await eventually(() => collector.find('ftp-worker', 'ftp login', { 'login.reason': 'auth.failed' }), 20_000);
+    const transfer = await eventually(() => collector.find('ftp-worker', 'ftp upload'), 20_000);
     expect(transfer.attributes).toMatchObject({
       'session.id': accepted.attributes['session.id'],
       'account.id': accepted.attributes['account.id'],
@@ -174,10 +174,10 @@ describe('the traces of an installation', () => {
     });
     expect(transfer.traceId).toBe(String(transfer.attributes['transfer.id']).replaceAll('-', ''));
 
-    await eventually(() => collector.find('event-consumer', 'apply events'), 15_000);
+    await eventually(() => collector.find('event-consumer', 'apply events'), 20_000);
     const about = { 'event.type': 'transfer.completed' };
     for (const name of ['apply event', 'deliver webhook']) {
-      const span = await eventually(() => collector.find('event-consumer', name, about), 15_000);
+      const span = await eventually(() => collector.find('event-consumer', name, about), 20_000);
       expect(span).toMatchObject({ traceId: transfer.traceId, parentSpanId: transfer.spanId });
     }
     expect(collector.faults).toEqual([]);

@@ -55,7 +55,7 @@ describe.each(present.flatMap((client) => client.modes.map((mode) => ({ client, 
         const found = await server.api.transfers('acme', { path: `/${slug}.bin` });
         expect(found.map(({ direction }) => direction).toSorted()).toEqual(['download', 'upload']);
         return found;
-      }, 2_000);
+      }, 20_000);
       for (const row of rows) {
         expect(row).toMatchObject({ outcome: 'completed', bytes: BYTES, protocol, path: `/${slug}.bin` });
       }
@@ -64,7 +64,7 @@ describe.each(present.flatMap((client) => client.modes.map((mode) => ({ client, 
         const { usage } = await server.api.account('acme', 'alice');
         expect(usage).toMatchObject({ bytes: before.bytes + BYTES, files: before.files + 1 });
         expect(usage).toMatchObject(server.onDisk());
-      }, 2_000);
+      }, 20_000);
     });
   },
 );

@@ -44,7 +44,7 @@ describe('uploads where FTP_TLS_UPLOAD_END is strict', () => {
         const rows = await server.api.transfers('acme', { path, direction: 'upload' });
         expect(rows.length).toBeGreaterThan(0);
         return rows;
-      }, 5_000);
+      }, 20_000);
       const cut = mode !== 'plain' && WITHOUT.includes(name);
       expect([row?.outcome, row?.reason ?? null]).toEqual(cut ? ['failed', 'TLS_TRUNCATED'] : ['completed', null]);
     },

@@ -11,7 +11,6 @@ const UPLOADS = Number(process.env['FAULT_UPLOADS'] ?? 600);
 const CLIENTS = 16;
 const DATABASE_AWAY_MS = Number(process.env['FAULT_OUTAGE_SECONDS'] ?? 2) * 1_000;
 /** A child that needs the database waits for it to come back. */
-const RESTART_MS = 60_000;
 const backends: readonly QueueBackend[] = hasRedis ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'];
 
 let fixture: FaultFixture;
@@ -29,11 +28,11 @@ describe.each(backends)('16 clients that try again, with the queue on %s', (back
       await postgres.resume();
     };
     const faults: [string, () => Promise<void>][] = [0, 1, 2].flatMap((round): [string, () => Promise<void>][] => [
-      ['worker 1', () => server.killChild('ftp-worker-1', RESTART_MS)],
-      ['consumer', () => server.killChild('event-consumer', RESTART_MS)],
+      ['worker 1', () => server.killChild('ftp-worker-1')],
+      ['consumer', () => server.killChild('event-consumer')],
       ['database', () => database(round === 1 ? 'SIGQUIT' : 'SIGINT')],
-      ['worker 2', () => server.killChild('ftp-worker-2', RESTART_MS)],
-      ['API', () => server.killChild('api', RESTART_MS)],
+      ['worker 2', () => server.killChild('ftp-worker-2')],
+      ['API', () => server.killChild('api')],
       ...(redis === null
         ? []
         : [['Redis', () => redis.kill().then(() => redis.resume())] as [string, () => Promise<void>]]),
