@@ -17,15 +17,13 @@ import {
   TrafficRepository,
   type WorkerLoad,
 } from '@quayside/database';
-import { compileAddressRules, newId } from '@quayside/domain';
-import { type ClientAuthorities, FtpEngine } from '@quayside/ftp-engine';
+import { newId } from '@quayside/domain';
+import type { ClientAuthorities, FtpEngine } from '@quayside/ftp-engine';
 import type { AppLog, Metrics, Traces } from '@quayside/observability';
 import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
 import { EventPublisher, queueConnection } from '@quayside/queue';
 import { AccountDirectory } from './auth/account-directory.js';
 import { CredentialUpkeep } from './auth/credential-upkeep.js';
-import { FloodGuard } from './auth/flood-guard.js';
-import { FtpAuthenticator } from './auth/ftp-authenticator.js';
 import { LoginThrottle } from './auth/login-throttle.js';
 import { WorkerEvents } from './events/worker-events.js';
 import { Heartbeat, leaseTtlMs } from './fleet/heartbeat.js';
@@ -61,9 +59,8 @@ import {
   CLIENT_AUTHORITIES,
   WORKER_PLACE,
 } from './tokens.js';
-import { TracedAuthenticator } from './tracing/traced-authenticator.js';
 import { SpaceRemoval } from './upkeep/space-removal.js';
-import { WorkerJournal } from './worker-journal.js';
+import { workerEngine } from './worker-engine.js';
 
 const VERSION = '0.1.0';
 /** What this worker has recorded is given this long to reach the ledger before an upload is refused. */
@@ -159,21 +156,6 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       log,
       allow: config.ftp.loginAllow,
     }));
-    const { loginAllow } = config.ftp;
-    const allowed = loginAllow.length === 0 ? null : compileAddressRules({ allow: loginAllow });
-    const flood = new FloodGuard(allowed);
-    const authenticator = new FtpAuthenticator({
-      accounts,
-      tenants: hosts,
-      hasher,
-      verified,
-      throttle,
-      flood,
-      sessions: this.directory,
-      grants,
-      upkeep: this.credentials,
-      certificates: config.tls.clientLogin,
-    });
     this.metering = new Metering({
       rates: new SharedRates({
         sessions: new FtpSessionsRepository(database),
@@ -192,46 +174,28 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       database,
     });
     const passive = passiveShare(config.ftp.passivePorts, place);
-    this.engine = new FtpEngine(
-      {
-        listeners: openListeners(config, place),
-        certificate,
-        clientAuthorities,
-        publicAddress: config.ftp.publicAddress ?? null,
-        passivePorts: { min: passive.first, max: passive.last },
-        masquerade: config.ftp.publicAddressRules,
-        proxyTrusted: config.ftp.proxyTrusted,
-        activeMode: config.ftp.activeMode,
-        sessionReuse: config.tls.sessionReuse,
-        tlsUploadEnd: config.tls.uploadEnd,
-        uploadFsync: config.storage.fsync,
-        timeouts: {
-          login: config.ftp.loginTimeoutMs,
-          idle: config.ftp.idleTimeoutMs,
-          dataConnect: config.ftp.dataTimeoutMs,
-          stall: config.ftp.stallTimeoutMs,
-        },
-        limits: { maxConnections: config.ftp.maxSessions },
-        admit: (address) => (flood.refuses(address) ? 'Too many failed logins; try again later.' : null),
-      },
-      {
-        authenticator: traces === null ? authenticator : new TracedAuthenticator(authenticator, traces),
-        storage: this.backends,
-        quota: leases,
-        metering: this.metering,
-        journal: new WorkerJournal(
-          this.events.journal,
-          (sessionId) => {
-            this.directory.close(sessionId);
-            grants.closed(sessionId);
-          },
-          this.figures,
-          traces,
-        ),
-        tenants: hosts,
-        log,
-      },
-    );
+    this.engine = workerEngine({
+      config,
+      listeners: openListeners(config, place),
+      passivePorts: { min: passive.first, max: passive.last },
+      certificate,
+      clientAuthorities,
+      accounts,
+      hosts,
+      hasher,
+      verified,
+      throttle,
+      directory: this.directory,
+      grants,
+      credentials: this.credentials,
+      backends: this.backends,
+      leases,
+      metering: this.metering,
+      events: this.events,
+      figures: this.figures,
+      traces,
+      log,
+    });
     this.rehearsal = new Rehearsal({
       config,
       place,

@@ -5,7 +5,7 @@
  * that is written over holds nothing back.
  */
 export class TransientList<T extends object> {
-  readonly #items: (T | undefined)[] = [];
+  readonly #items: (T | undefined)[] = emptyList();
   readonly #free: number[] = [];
 
   get size(): number {
@@ -42,6 +42,16 @@ export class TransientList<T extends object> {
       if (item !== undefined) yield item;
     }
   }
+}
+
+/**
+ * An array that has held an object. To V8 a new one is a list of small numbers until its first object comes, and code
+ * that was compiled for a list of objects is dropped where it meets such a one.
+ */
+export function emptyList<T>(): T[] {
+  const list: unknown[] = [undefined];
+  list.pop();
+  return list as T[];
 }
 
 /** A Map by text of objects that come and go all the time: see {@link TransientList}. */

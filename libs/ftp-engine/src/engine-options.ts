@@ -10,7 +10,7 @@ export interface ListenerOptions {
   /** 0 takes a free port. */
   readonly port: number;
   /** An already bound listening descriptor (SO_REUSEPORT); `host` and `port` are then only for the logs. */
-  readonly fd?: number;
+  readonly fd?: number | undefined;
   /** `required` is explicit TLS without which USER is refused. */
   readonly tls: ListenerTls;
   /** Of the listener, over the engine's. */

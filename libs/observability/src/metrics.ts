@@ -84,14 +84,17 @@ const PRINTED: Readonly<Record<string, RegExp>> = {
   api: /^quayside_(?:nodes|live|stream|http|outbox|database_up)/,
 };
 
-/** Makes every family of the table in a registry of its own, with Node's own figures where `app` is a process. */
-export function createMetrics(labels: { readonly app: string; readonly worker?: string }): Metrics {
+/** Makes every family of the table in a registry of its own, with Node's own figures unless `node` is false. */
+export function createMetrics(
+  labels: { readonly app: string; readonly worker?: string },
+  { node = true }: { readonly node?: boolean } = {},
+): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels(
     labels.worker === undefined ? { app: labels.app } : { app: labels.app, worker: labels.worker },
   );
   // Its default of 10 ms wakes an idle process a hundred times a second. The figures contain this second.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1000 });
+  if (node) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1000 });
   const families = Object.fromEntries(
     Object.entries(FAMILIES).map(([key, { name, make }]) => {
       const isPrinted = PRINTED[labels.app]?.test(name) ?? true;

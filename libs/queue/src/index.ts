@@ -1,4 +1,5 @@
 export * from './call-deadline.js';
+export { packBatch } from './event-batch.js';
 export * from './event-publisher.js';
 export * from './event-queue.js';
 export * from './event-worker.js';

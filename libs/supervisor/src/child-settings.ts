@@ -2,9 +2,14 @@
  * Options of Node.js for children of which there is one for every core. Threads that collect garbage beside the main one
  * would only take turns with it, and cost a fifth of what a small upload costs. V8's memory reducer collects half a
  * minute after work has stopped, and what it takes are the shapes of objects of which none is alive just then: with them
- * goes all code that was compiled for them, and the next customers meet a process that is twice as slow.
+ * goes all code that was compiled for them, and the next customers meet a process that is twice as slow. And V8 keeps
+ * eight functions that are to be compiled in a queue and forgets what is asked for beyond: a rehearsal asks for hundreds.
  */
-export const WORKER_NODE_OPTIONS: readonly string[] = ['--no-parallel-scavenge', '--no-memory-reducer'];
+export const WORKER_NODE_OPTIONS: readonly string[] = [
+  '--no-parallel-scavenge',
+  '--no-memory-reducer',
+  '--concurrent-recompilation-queue-length=512',
+];
 
 /**
  * Options of Node.js for API and consumer, which rest most of the time: a young generation of 4 MiB a half instead of 16,

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { DomainError } from '@quayside/domain';
+import { DomainError, emptyList } from '@quayside/domain';
 import type { Log } from '@quayside/ftp-engine';
 import { OpenOperations, type OpenOperation } from './open-operations.js';
 import { SegmentWriter } from './segment-writer.js';
@@ -75,7 +75,7 @@ export class EventSpool {
   private readonly tail = new SpoolTail();
   private readonly segmentSizes = new Map<number, number>();
   private checkpoint: SpoolPosition;
-  private pending: Append[] = [];
+  private pending = emptyList<Append>();
   /** Their lines, in the same order. */
   private readonly lines = new RecordLines();
   private flushTimer: NodeJS.Immediate | null = null;

@@ -78,6 +78,8 @@ const LAST_RETRY_MS = 5_000;
  */
 export class SpoolDrainer {
   private readonly stopping = new AbortController();
+  /** As its signal says, whose shape depends on who listens to it. */
+  private stopped = false;
   private running: Promise<unknown> | null = null;
   private readonly sent = new SentBatches();
   private readonly carryPause = new Pause();
@@ -112,6 +114,7 @@ export class SpoolDrainer {
 
   /** Ends after the batch that is under way; what waits stays on the disk. */
   async stop(): Promise<void> {
+    this.stopped = true;
     this.stopping.abort();
     this.carryPause.end();
     this.confirmPause.end();
@@ -206,7 +209,7 @@ export class SpoolDrainer {
   }
 
   private mayWait(): boolean {
-    return !this.stopping.signal.aborted && isReached(this.carried, this.due) && this.ahead() < HELD_RECORDS;
+    return !this.stopped && isReached(this.carried, this.due) && this.ahead() < HELD_RECORDS;
   }
 
   /** Records that have not been sent. */

@@ -1,3 +1,4 @@
+import { emptyList } from '@quayside/domain';
 import { type DrainableRecord, drainableOf, type SpoolRecord } from './spool-record.js';
 import type { SpoolPosition } from './spool-segments.js';
 
@@ -25,7 +26,7 @@ export const TAIL_RECORDS = 9_000;
  * disk nor parsed. Where more wait than it keeps, the oldest are read from the disk.
  */
 export class SpoolTail {
-  private entries: Entry[] = [];
+  private entries = emptyList<Entry>();
   /** Where finished segments end. */
   private readonly ends = new Map<number, number>();
 

@@ -18,10 +18,15 @@ export function openListeners(config: Config, place: WorkerPlace): ListenerOptio
     try {
       const fd = place.count === 1 ? null : listenReusePort({ host, port: ownPort });
       if (fd === null && place.slot > 0) continue;
-      listeners.push({ name, host, port: ownPort, tls, ...(fd === null ? {} : { fd }) });
+      listeners.push(listenerOf({ name, host, port: ownPort, tls }, fd));
     } catch (error) {
       throw listenError(error, { setting, hostSetting: 'FTP_HOST', host, port: ownPort });
     }
   }
   return listeners;
+}
+
+/** On a socket that listens already, or on one that is opened. */
+export function listenerOf({ name, host, port, tls }: Omit<ListenerOptions, 'fd'>, fd: number | null): ListenerOptions {
+  return { name, host, port, tls, fd: fd ?? undefined };
 }

@@ -3,13 +3,73 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 
 const REPLY_DEADLINE_MS = 5_000;
-const EPSV_PORT = /\|\|\|(\d+)\|/;
+const PASSIVE_PORT = /\|\|\|(\d+)\||,(\d+),(\d+)\)/;
+
+const CONTENT = Buffer.alloc(4096, 'rehearsal ');
+
+/** What else clients do, some of it in every session. */
+const FOLDER = [
+  'SYST',
+  'FEAT',
+  'OPTS UTF8 ON',
+  'PWD',
+  'MKD *d',
+  'CWD *d',
+  'CDUP',
+  'RNFR *d',
+  'RNTO *e',
+  'RMD *e',
+  'MDTM *0',
+  'DELE *0',
+  'NOOP',
+];
+const REFUSED = ['CWD missing', 'SIZE missing', 'XYZZY'];
+
+/** What a session of the rehearsal does. */
+export interface Visit {
+  /** Of the loopback interface. */
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly tls: boolean;
+  /** Of its files. */
+  readonly name: string;
+  readonly transfers: number;
+}
+
+/** One customer's visit; rejects at the first refusal and when the server goes away. */
+export async function play(visit: Visit, onTransfer: () => void): Promise<void> {
+  const { port, user, password, tls, name, transfers } = visit;
+  const client = await RehearsalClient.open(port);
+  try {
+    if (tls) await client.secure();
+    await client.login(user, password);
+    for (let transfer = 0; transfer < transfers; transfer++) {
+      // Clients know one or the other.
+      client.passive = transfer % 2 === 0 ? 'EPSV' : 'PASV';
+      await client.upload(`STOR ${name}${transfer}`, CONTENT);
+      await client.say(`SIZE ${name}${transfer}`);
+      await client.download(`RETR ${name}${transfer}`);
+      onTransfer();
+    }
+    if (transfers > 0) {
+      for (const command of FOLDER) await client.say(command.replace('*', name));
+      for (const command of REFUSED) await client.tell(command);
+      await client.download('LIST');
+      await client.download('MLSD');
+    }
+    await client.say('QUIT');
+  } finally {
+    client.close();
+  }
+}
 
 /**
- * As much of an FTP client as the rehearsal needs, to servers in this process. Everything throws at the first refusal,
- * at a reply that takes too long, and after `close`.
+ * As much of an FTP client as the rehearsal needs. Everything throws at the first refusal, at a reply that takes too
+ * long, and after `close`.
  */
-export class RehearsalClient {
+class RehearsalClient {
+  passive: 'EPSV' | 'PASV' = 'EPSV';
   private control: Socket;
   private buffered = '';
   private waiting: { resolve: (reply: string) => void; reject: (error: Error) => void } | null = null;
@@ -67,7 +127,14 @@ export class RehearsalClient {
     data.destroy();
   }
 
+  /** Throws where it is refused. */
   async say(command: string): Promise<string> {
+    const reply = await this.tell(command);
+    if (reply[0]! >= '4') throw new Error(`refused: ${reply}`);
+    return reply;
+  }
+
+  tell(command: string): Promise<string> {
     const reply = this.reply();
     this.control.write(`${command}\r\n`);
     return reply;
@@ -78,8 +145,12 @@ export class RehearsalClient {
   }
 
   private async connectFor(command: string): Promise<Socket> {
-    const port = Number(EPSV_PORT.exec(await this.say('EPSV'))?.[1]);
-    const raw = connect({ port, host: '127.0.0.1', noDelay: true });
+    const [, port, high, low] = PASSIVE_PORT.exec(await this.say(this.passive)) ?? [];
+    const raw = connect({
+      port: port === undefined ? Number(high) * 256 + Number(low) : Number(port),
+      host: '127.0.0.1',
+      noDelay: true,
+    });
     raw.on('error', () => undefined);
     const opened = this.say(command);
     opened.catch(() => undefined);
@@ -95,11 +166,9 @@ export class RehearsalClient {
     return data;
   }
 
-  /** The next final or preliminary reply, all of its lines; throws for one that refuses. */
+  /** The next final or preliminary reply, all of its lines. */
   private async reply(): Promise<string> {
-    const reply = this.take() ?? (await this.next());
-    if (reply[0]! >= '4') throw new Error(`refused: ${reply}`);
-    return reply;
+    return this.take() ?? (await this.next());
   }
 
   private next(): Promise<string> {

@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Config, loadConfig } from '@quayside/config';
 import { testCertificate } from '@quayside/testing';
+import type { Customers, OpenCustomers } from './customers.js';
+import { play } from './rehearsal-client.js';
 import { Rehearsal, type RehearsalOptions } from './rehearsal.js';
+
+/** Eight sessions in clear at once, and eight logins under TLS. */
+const SCENE = { compiles: false, plain: 1, tls: 0, plainLogins: 0, tlsLogins: 1 };
 
 let home: string;
 let config: Config;
@@ -25,12 +30,21 @@ async function rehearsal(options: Partial<RehearsalOptions> = {}): Promise<Rehea
     certificate: await testCertificate(),
     log: { debug: tell, info: tell, warn: tell, error: tell },
     isBusy: () => false,
-    acts: [
-      { plain: 1, tls: 1, plainLogins: 0, tlsLogins: 0 },
-      { plain: 1, tls: 1, plainLogins: 2, tlsLogins: 3 },
-    ],
+    customers: hosted,
+    acts: [[SCENE], [SCENE, { compiles: true, plain: 1, tls: 1, plainLogins: 1, tlsLogins: 1 }]],
     ...options,
   });
+}
+
+/** Customers in this process: the other one runs what was built, and is seen by an end-to-end test. */
+function hosted(onTransfer: () => void): Customers {
+  let leave!: (error: Error) => void;
+  const left = new Promise<never>((_resolve, reject) => (leave = reject));
+  left.catch(() => undefined);
+  return {
+    visit: (visit) => Promise.race([play(visit, onTransfer), left]),
+    close: () => leave(new Error('sent away')),
+  };
 }
 
 function folder(): string {
@@ -41,13 +55,13 @@ describe('Rehearsal', () => {
   it('plays logins, transfers and listings to its end, and leaves nothing behind', async () => {
     await (await rehearsal()).start();
     expect(told.map(({ message }) => message)).toEqual(['rehearsed']);
-    expect(told[0]!.fields).toMatchObject({ sessions: 11 });
+    expect(told[0]!.fields).toMatchObject({ sessions: 56 });
     expect(existsSync(folder())).toBe(false);
   });
 
   it('leaves TLS out where there is no certificate', async () => {
     await (await rehearsal({ certificate: null })).start();
-    expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 6 } });
+    expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 28 } });
   });
 
   it('gives way to customers', async () => {
@@ -55,11 +69,23 @@ describe('Rehearsal', () => {
     expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 0 } });
   });
 
+  it('gives way to customers between two transfers', async () => {
+    let transfers = 0;
+    const customers: OpenCustomers = (onTransfer) =>
+      hosted(() => {
+        transfers += 1;
+        onTransfer();
+      });
+    await (await rehearsal({ certificate: null, customers, isBusy: () => transfers >= 3 })).start();
+    expect(told[0]).toMatchObject({ message: 'rehearsed', fields: { sessions: 0 } });
+    expect(existsSync(folder())).toBe(false);
+  });
+
   it('ends in the middle when the worker does', async () => {
     let reach!: () => void;
     const reached = new Promise<void>((resolve) => (reach = resolve));
     const running = await rehearsal({
-      acts: [{ plain: 10_000, tls: 10_000, plainLogins: 10_000, tlsLogins: 10_000 }],
+      acts: [[{ compiles: true, plain: 10_000, tls: 10_000, plainLogins: 10_000, tlsLogins: 10_000 }]],
       isBusy: () => {
         reach();
         return false;

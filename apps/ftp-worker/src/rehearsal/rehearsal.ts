@@ -1,58 +1,79 @@
+import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
-import { RehearsalClient } from './rehearsal-client.js';
-import { LOGIN, openStage, PASSWORD, type StageOptions } from './stage.js';
+import { type Customers, CustomersProcess, type OpenCustomers } from './customers.js';
+import { LOGINS, openStage, PASSWORD, type Stage, type StageOptions } from './stage.js';
 
 export interface RehearsalOptions extends Omit<StageOptions, 'folder'> {
   /** Whether customers keep the worker busy: then they have the machine, and it learns from them. */
   readonly isBusy: () => boolean;
+  /** In a process of their own unless given. */
+  readonly customers?: OpenCustomers;
   readonly acts?: readonly Act[];
 }
 
-/** Sessions one after the other: in each of two plain lanes, and in one under TLS; and such that only log in. */
-interface Act {
-  readonly plain: number;
-  readonly tls: number;
-  readonly plainLogins: number;
-  readonly tlsLogins: number;
+/** What is played on one stage. */
+type Act = readonly Scene[];
+
+/** How many sessions each lane plays one after the other; {@link LANES} says how many lanes there are. */
+interface Scene extends Readonly<Record<Kind, number>> {
+  /** Whether V8 may compile what it sees. */
+  readonly compiles: boolean;
 }
 
-/** What a session of the rehearsal does. */
-interface Visit {
-  readonly port: number;
-  /** Of its files. */
-  readonly name: string;
-  readonly tls: boolean;
-  readonly transfers: number;
+/** With transfers and listings, or a login alone. */
+const KINDS = ['plain', 'tls', 'plainLogins', 'tlsLogins'] as const;
+type Kind = (typeof KINDS)[number];
+
+interface Performance {
+  /** Of the stage: files and spool. */
+  readonly folder: string;
+  readonly customers: Customers;
+  readonly played: { sessions: number };
+  readonly signal: AbortSignal;
 }
 
 /** More than this it never takes. */
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 40_000;
+/** Sessions at once, of each kind. */
+const LANES = { plain: 8, tls: 4, plainLogins: 4, tlsLogins: 8 } as const;
+/** Connections of the worker's own, in each scene. */
+const KNOCKS = 4;
+/** Files that a session sends and fetches. */
+const TRANSFERS = { plain: 8, tls: 4, plainLogins: 0, tlsLogins: 0 } as const;
 /**
- * Each on a stage of its own: V8 ties what it compiles to the one engine that it has seen, and drops it when the next
- * comes. What a second stage teaches it holds for any.
+ * V8 ties what it compiles to the one engine that it has seen, and drops it when the next comes. So the first act and
+ * the beginning of the second only teach it which objects there are; what it compiles after that holds for any engine.
  */
 const ACTS: readonly Act[] = [
-  { plain: 14, tls: 20, plainLogins: 0, tlsLogins: 0 },
-  { plain: 20, tls: 40, plainLogins: 200, tlsLogins: 200 },
+  [{ compiles: false, plain: 1, tls: 2, plainLogins: 4, tlsLogins: 3 }],
+  [
+    { compiles: false, plain: 1, tls: 1, plainLogins: 2, tlsLogins: 2 },
+    { compiles: true, plain: 4, tls: 5, plainLogins: 12, tlsLogins: 10 },
+  ],
 ];
 /**
- * At V8's own measure a function of the login would be compiled after some two thousand of them. At a small part of it
- * an act plays often enough, and customers get V8's measure again. That cannot be asked for, so it is changed only in the
- * V8 whose measure is known.
+ * When V8 compiles: after how many bytes of a function's code it looks at it, how many looks it takes before it
+ * compiles, and up to which length it compiles at the first. By its own measure a function of the login comes to it after
+ * some two thousand logins. What it has now cannot be asked for, so it is changed only in the V8 whose measure is known.
  */
-const BUDGET = { v8: '11.3.', usual: 66 * 1024, rehearsed: 2 * 1024 };
-const TRANSFERS = { plain: 16, tls: 4 };
-const CONTENT = Buffer.alloc(4096, 'rehearsal ');
+const MEASURES = {
+  v8: '11.3.',
+  usual: [66 * 1024, 3, 81],
+  never: [2 * 1024, 1_000_000, 0],
+  soon: [2 * 1024, 3, 81],
+} as const;
 const QUIET_LOG = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /**
  * A process that has just started is several times slower than one that has served for a minute: V8 interprets what it
  * has not seen run often, and compiles while customers wait. So a new worker serves itself for a few seconds, logins,
  * transfers and listings, through the same engine and adapters ({@link openStage}); nothing of it reaches database,
- * queue or log. It gives way as soon as customers keep the worker busy, and a failure costs nothing but the warmth.
+ * queue or log. The customers are another process, as real ones are: in this one, their sockets would teach V8 what the
+ * worker's own never are. It gives way as soon as real customers keep the worker busy, and a failure costs nothing but
+ * the warmth.
  *
  * Its garbage is left to V8: a collection forced at its end takes away the shapes of objects of which none is alive just
  * then, and with them most of the code that was compiled for them.
@@ -77,99 +98,108 @@ export class Rehearsal {
   }
 
   private async run(): Promise<void> {
-    const { config, place, log, acts = ACTS } = this.options;
+    const {
+      config,
+      place,
+      log,
+      acts = ACTS,
+      customers: open = (onTransfer) => new CustomersProcess(onTransfer),
+    } = this.options;
     const folder = join(config.spool.dir, `rehearsal-${place.slot}`);
-    const signal = AbortSignal.any([this.end.signal, AbortSignal.timeout(DEADLINE_MS)]);
     const startedAt = performance.now();
-    let sessions = 0;
+    const played = { sessions: 0 };
+    // Not only between sessions.
+    const customers = open(() => {
+      if (this.options.isBusy()) customers.close();
+    });
+    const leave = (): void => customers.close();
+    const signal = AbortSignal.any([this.end.signal, AbortSignal.timeout(DEADLINE_MS)]);
+    signal.addEventListener('abort', leave, { once: true });
     try {
-      for (const [index, act] of acts.entries()) {
+      for (const act of acts) {
         if (this.options.isBusy()) break;
-        // Not in the first: what it would compile early it would have seen with one engine only.
-        if (index > 0) compileAfter(BUDGET.rehearsed);
         rmSync(folder, { recursive: true, force: true });
         mkdirSync(join(folder, 'storage/rehearsal'), { recursive: true });
         mkdirSync(join(folder, 'spool'), { recursive: true });
-        sessions += await this.perform(act, folder, signal);
+        await this.perform(act, { folder, customers, played, signal });
       }
-      log.debug('rehearsed', { sessions, ms: Math.round(performance.now() - startedAt) });
+      log.debug('rehearsed', { ...played, ms: Math.round(performance.now() - startedAt) });
     } finally {
-      compileAfter(BUDGET.usual);
+      compile('usual');
+      signal.removeEventListener('abort', leave);
+      leave();
       rmSync(folder, { recursive: true, force: true });
     }
   }
 
-  /** The number of sessions that were played. */
-  private async perform(act: Act, folder: string, signal: AbortSignal): Promise<number> {
-    const stage = await openStage({ ...this.options, log: QUIET_LOG, folder });
-    const { port } = stage;
-    const lane = (name: string, kind: 'plain' | 'tls', transfers: number, sessions: number): Promise<number> =>
-      this.lane({ port, name, tls: kind === 'tls', transfers }, sessions, signal);
+  private async perform(act: Act, parts: Performance): Promise<void> {
+    const stage = await openStage({ ...this.options, log: QUIET_LOG, folder: parts.folder });
     try {
-      const lanes = [
-        lane('a', 'plain', TRANSFERS.plain, act.plain),
-        lane('b', 'plain', TRANSFERS.plain, act.plain),
-        lane('d', 'plain', 0, act.plainLogins),
-      ];
-      if (this.options.certificate !== null) {
-        lanes.push(lane('c', 'tls', TRANSFERS.tls, act.tls), lane('e', 'tls', 0, act.tlsLogins));
+      for (const scene of act) {
+        compile(scene.compiles ? 'soon' : 'never');
+        const lanes = KINDS.filter((kind) => this.options.certificate !== null || !kind.startsWith('tls')).flatMap(
+          (kind) => Array.from({ length: LANES[kind] }, (_, lane) => this.lane(kind, lane, scene[kind], stage, parts)),
+        );
+        lanes.push(knockAt(stage.port, parts.signal));
+        const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
+        if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
       }
-      const results = await Promise.allSettled(lanes);
-      let sessions = 0;
-      for (const result of results) {
-        if (result.status === 'rejected') throw result.reason;
-        sessions += result.value;
-      }
-      return sessions;
     } finally {
       await stage.close();
     }
   }
 
-  /** The number of sessions that were played. */
-  private async lane(visit: Visit, planned: number, signal: AbortSignal): Promise<number> {
-    for (let session = 0; session < planned; session++) {
+  /** One session after the other, until all are played or real customers come. */
+  private async lane(
+    kind: Kind,
+    lane: number,
+    sessions: number,
+    { port }: Stage,
+    { customers, played, signal }: Performance,
+  ): Promise<void> {
+    const login = { user: LOGINS[lane % LOGINS.length]!, password: PASSWORD };
+    for (let session = 0; session < sessions; session++) {
       signal.throwIfAborted();
-      if (this.options.isBusy()) return session;
-      if (!(await this.play(visit, signal))) return session;
-      // Whoever came meanwhile is served first.
-      await delay(1, undefined, { signal });
-    }
-    return planned;
-  }
-
-  /** One customer's visit; false where it was cut short for real ones. */
-  private async play({ port, name, tls, transfers }: Visit, signal: AbortSignal): Promise<boolean> {
-    const client = await RehearsalClient.open(port);
-    const close = (): void => client.close();
-    signal.addEventListener('abort', close, { once: true });
-    try {
-      signal.throwIfAborted();
-      if (tls) await client.secure();
-      await client.login(LOGIN, PASSWORD);
-      for (let transfer = 0; transfer < transfers; transfer++) {
-        if (this.options.isBusy()) return false;
-        await client.upload(`STOR ${name}${transfer}`, CONTENT);
-        await client.say(`SIZE ${name}${transfer}`);
-        await client.download(`RETR ${name}${transfer}`);
+      if (this.options.isBusy()) return;
+      const tls = kind.startsWith('tls');
+      try {
+        await customers.visit({ port, ...login, tls, name: `${kind}-${lane}-`, transfers: TRANSFERS[kind] });
+      } catch (error) {
+        if (this.options.isBusy()) return;
+        throw error;
       }
-      if (transfers > 0) {
-        await client.download('LIST');
-        await client.download('MLSD');
-        await client.say('NOOP');
-      }
-      await client.say('QUIT');
-      return true;
-    } finally {
-      signal.removeEventListener('abort', close);
-      client.close();
+      played.sessions += 1;
     }
   }
 }
 
-/** How much of a function V8 interprets, in bytes of its code, before it asks whether to compile it. */
-function compileAfter(bytes: number): void {
-  if (process.versions.v8.startsWith(BUDGET.v8)) setFlagsFromString(`--interrupt-budget=${bytes}`);
+/**
+ * Sockets such as the worker itself opens, to its database: code that serves all sockets is dropped and compiled again
+ * when it first meets one of another kind.
+ */
+async function knockAt(port: number, signal: AbortSignal): Promise<void> {
+  for (let knock = 0; knock < KNOCKS; knock++) {
+    const socket = new Socket();
+    socket.on('error', nothing);
+    try {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true);
+      socket.connect(port, '127.0.0.1');
+      await once(socket, 'data', { signal });
+      socket.write('QUIT\r\n', () => socket.end());
+      await once(socket, 'close', { signal });
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+function compile(when: 'usual' | 'never' | 'soon'): void {
+  if (!process.versions.v8.startsWith(MEASURES.v8)) return;
+  const [budget, looks, smallest] = MEASURES[when];
+  setFlagsFromString(`--interrupt-budget=${budget}`);
+  setFlagsFromString(`--ticks-before-optimization=${looks}`);
+  setFlagsFromString(`--max-bytecode-size-for-early-opt=${smallest}`);
 }
 
 function nothing(): void {}

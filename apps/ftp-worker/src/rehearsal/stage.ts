@@ -2,13 +2,18 @@ import { join } from 'node:path';
 import type { Config, WorkerPlace } from '@quayside/config';
 import type { LoginRecord, QuotaLedgerRepository, QuotaState } from '@quayside/database';
 import { newId, PERMISSIONS } from '@quayside/domain';
-import { type CertificatePair, FtpEngine, type Log } from '@quayside/ftp-engine';
+import type { CertificatePair, FtpEngine, Log } from '@quayside/ftp-engine';
+import { createMetrics } from '@quayside/observability';
 import { PasswordHasher, VerifiedPasswords } from '@quayside/passwords';
+import { packBatch } from '@quayside/queue';
 import { AccountDirectory } from '../auth/account-directory.js';
-import { FloodGuard } from '../auth/flood-guard.js';
-import { FtpAuthenticator } from '../auth/ftp-authenticator.js';
+import { CredentialUpkeep } from '../auth/credential-upkeep.js';
 import { LoginThrottle } from '../auth/login-throttle.js';
 import { WorkerEvents } from '../events/worker-events.js';
+import { listenerOf } from '../listeners/listener-sockets.js';
+import { TenantHosts } from '../listeners/tenant-hosts.js';
+import { WorkerFigures } from '../metrics/worker-figures.js';
+import { HeldLeases } from '../quota/held-leases.js';
 import { type LeaseLedger, QuotaLeases } from '../quota/quota-leases.js';
 import { LiveGrants } from '../sessions/live-grants.js';
 import { SessionDirectory } from '../sessions/session-directory.js';
@@ -16,9 +21,10 @@ import { SpaceBackends } from '../storage/storage-resolver.js';
 import { Metering } from '../traffic/metering.js';
 import { MonthlyTraffic } from '../traffic/monthly-traffic.js';
 import { SharedRates } from '../traffic/shared-rates.js';
-import { WorkerJournal } from '../worker-journal.js';
+import { workerEngine } from '../worker-engine.js';
 
-export const LOGIN = 'rehearsal@rehearsal';
+/** Of two accounts: without a policy, and with one. */
+export const LOGINS = ['rehearsal@rehearsal', 'ruled@rehearsal'] as const;
 export const PASSWORD = 'rehearsal';
 
 /** The cheapest that bcrypt has: one hash is made, and the password is remembered from then on. */
@@ -46,7 +52,7 @@ export interface Stage {
  */
 export async function openStage({ config, place, certificate, log, folder }: StageOptions): Promise<Stage> {
   const hasher = new PasswordHasher({ cost: BCRYPT_COST });
-  const record = recordOf(await hasher.hash(PASSWORD));
+  const records = recordsOf(await hasher.hash(PASSWORD));
   const workerId = newId();
   const backends = new SpaceBackends(join(folder, 'storage'));
   const ledger = ledgerWithRoom();
@@ -59,7 +65,10 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
     applied: { unapplied: async () => [] },
     dead: { add: async () => undefined },
     publisher: {
-      publish: async (published) => [{ jobId: newId(), eventIds: published.map(({ id }) => id) }],
+      publish: async (published) => {
+        packBatch(published);
+        return [{ jobId: newId(), eventIds: published.map(({ id }) => id) }];
+      },
       queued: async () => new Set(),
     },
     backends,
@@ -73,6 +82,7 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
       bans: async () => [],
     },
     log,
+    allow: config.ftp.loginAllow,
   });
   const directory = new SessionDirectory({
     store: {
@@ -86,57 +96,66 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
     deadAfterMs: config.deadAfterMs,
     log,
   });
-  const grants = new LiveGrants({ reload: async () => [record] }, () => engine, log);
-  const tenants = { find: async () => null };
-  const noFigures = { fact: () => undefined, transfer: () => undefined };
-  const engine: FtpEngine = new FtpEngine(
-    {
-      listeners: [{ name: 'rehearsal', host: '127.0.0.1', port: 0, tls: certificate === null ? 'off' : 'explicit' }],
-      certificate,
-      passivePorts: { min: 0, max: 0 },
-      sessionReuse: config.tls.sessionReuse,
-      tlsUploadEnd: config.tls.uploadEnd,
-      uploadFsync: false,
-    },
-    {
-      authenticator: new FtpAuthenticator({
-        accounts: new AccountDirectory({ records: { findForLogin: async () => record } }),
-        hasher,
-        verified: new VerifiedPasswords(),
-        throttle,
-        flood: new FloodGuard(null),
-        sessions: directory,
-        grants,
-        upkeep: { used: () => undefined, exposed: () => undefined },
-        tenants,
-      }),
-      storage: backends,
-      quota: new QuotaLeases({ ledger, workerId, log }),
-      metering: new Metering({
-        rates: new SharedRates({ sessions: { runningTransfers: async () => [] }, workerId, workers: 1 }),
-        traffic: new MonthlyTraffic({ traffic: { used: async () => NO_TRAFFIC }, workerId }),
-        log,
-      }),
-      journal: new WorkerJournal(
-        events.journal,
-        (sessionId) => {
-          directory.close(sessionId);
-          grants.closed(sessionId);
-        },
-        noFigures,
-      ),
-      tenants,
-      log,
-    },
-  );
+  const grants = new LiveGrants({ reload: async () => [...records.values()] }, () => engine, log);
+  const verified = new VerifiedPasswords();
+  const credentials = new CredentialUpkeep({
+    store: { replaceHash: async () => true, touch: async () => undefined, expose: async () => undefined },
+    hasher,
+    verified,
+    log,
+  });
+  const leases = new QuotaLeases({ ledger, workerId, log, held: new HeldLeases(), settle: async () => undefined });
+  const metering = new Metering({
+    rates: new SharedRates({ sessions: { runningTransfers: async () => [] }, workerId, workers: 1 }),
+    traffic: new MonthlyTraffic({ traffic: { used: async () => NO_TRAFFIC }, workerId }),
+    log,
+  });
+  const figures = new WorkerFigures({
+    metrics: createMetrics({ app: 'ftp-worker' }, { node: false }),
+    engine: () => engine,
+    events,
+    leases,
+    passwords: hasher,
+    // Only asked when somebody reads the figures.
+    database: undefined as never,
+  });
+  const engine: FtpEngine = workerEngine({
+    // Its customers come as they are, also where those of the machine come through a proxy.
+    config: config.ftp.proxyTrusted.length === 0 ? config : { ...config, ftp: { ...config.ftp, proxyTrusted: [] } },
+    listeners: [
+      listenerOf({ name: 'ftp', host: '127.0.0.1', port: 0, tls: certificate === null ? 'off' : 'explicit' }, null),
+    ],
+    passivePorts: { min: 0, max: 0 },
+    certificate,
+    clientAuthorities: null,
+    accounts: new AccountDirectory({
+      records: { findForLogin: async (username) => records.get(username) ?? null },
+    }),
+    hosts: new TenantHosts({ findHost: async () => null }),
+    hasher,
+    verified,
+    throttle,
+    directory,
+    grants,
+    credentials,
+    backends,
+    leases,
+    metering,
+    events,
+    figures,
+    traces: null,
+    log,
+  });
   await events.start();
   await engine.start();
   return {
     port: engine.addresses()[0]!.port,
     close: async () => {
       await engine.stop();
+      leases.stop();
       grants.stop();
       await throttle.stop();
+      await credentials.stop();
       await directory.stop();
       await events.stop();
       backends.close();
@@ -174,10 +193,16 @@ function ledgerWithRoom(): LeaseLedger & Pick<QuotaLedgerRepository, 'apply'> {
   };
 }
 
-function recordOf(hash: string): LoginRecord {
-  const [username, slug] = LOGIN.split('@') as [string, string];
+/** By user name: one account of each kind. */
+function recordsOf(hash: string): Map<string, LoginRecord> {
+  const records = LOGINS.map((login) => recordOf(login, hash));
+  return new Map(records.map((record) => [record.account.username, record]));
+}
+
+function recordOf(login: string, hash: string): LoginRecord {
+  const [username, slug] = login.split('@') as [string, string];
   const active = { status: 'active', statusText: null, version: 1 } as const;
-  return {
+  return asFromDatabase({
     tenant: { id: newId(), slug, timeZone: 'UTC', ...active },
     account: { id: newId(), username, expiresAtMs: null, decoy: false, ...active },
     anonymous: null,
@@ -205,6 +230,20 @@ function recordOf(hash: string): LoginRecord {
         root: 'rehearsal',
       },
     ],
-    policies: [],
+    policies:
+      login === LOGINS[0]
+        ? []
+        : [{ source: 'account', policyId: newId(), version: 1, rules: { uploads: { receipts: false } } }],
+  });
+}
+
+/** As PostgreSQL's jsonb has it, keys by length first, and as JSON.parse makes it: such objects share their shape. */
+function asFromDatabase<T>(value: T): T {
+  const ordered = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(ordered);
+    if (typeof part !== 'object' || part === null) return part;
+    const entries = Object.entries(part).toSorted(([a], [b]) => a.length - b.length || (a < b ? -1 : 1));
+    return Object.fromEntries(entries.map(([key, inner]) => [key, ordered(inner)]));
   };
+  return JSON.parse(JSON.stringify(ordered(value))) as T;
 }

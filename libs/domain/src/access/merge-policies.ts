@@ -36,6 +36,9 @@ interface CompiledLevel {
   readonly names: CompiledNames | null;
   readonly addresses: CompiledAddresses;
   readonly times: CompiledTimes;
+  /** Why a visit without and with TLS is refused; null where it is not. */
+  readonly plainRefusal: string | null;
+  readonly tlsRefusal: string | null;
   readonly expiresAtMs: number | null;
 }
 
@@ -84,6 +87,8 @@ function compileLevel(level: PolicyLevel): CompiledLevel {
     names: rules.names === undefined ? null : compileNameRules(rules.names),
     addresses: compileAddressRules(rules.addresses ?? {}),
     times: compileTimeWindows(rules.times ?? []),
+    plainRefusal: protocolRefusal(rules.protocols, false),
+    tlsRefusal: protocolRefusal(rules.protocols, true),
     expiresAtMs: rules.expiresAt === undefined ? null : Date.parse(rules.expiresAt),
   };
 }
@@ -143,7 +148,7 @@ function refusesVisit(levels: readonly CompiledLevel[], visit: Visit): Refusal |
     ],
     [
       visit.tls ? 'access.protocol-refused' : 'auth.tls-required',
-      ({ level }) => protocolRefusal(level.rules.protocols, visit.tls),
+      ({ plainRefusal, tlsRefusal }) => (visit.tls ? tlsRefusal : plainRefusal),
     ],
     ['access.address-refused', (level) => level.addresses.refusal(address)],
     [

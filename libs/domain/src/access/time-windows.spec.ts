@@ -96,11 +96,7 @@ describe('a time window', () => {
         numRuns: 60,
         // An edge a few seconds before the search ends, which a search to another end missed.
         examples: [
-          [
-            [{ days: ['mon'], from: '23:00', to: '00:00', timeZone: 'Australia/Lord_Howe' }],
-            '2026-10-24T12:00:07Z',
-            0,
-          ],
+          [[{ days: ['mon'], from: '23:00', to: '00:00', timeZone: 'Australia/Lord_Howe' }], '2026-10-24T12:00:07Z', 0],
         ],
       },
     );
