@@ -22,7 +22,7 @@ export interface EventSpoolOptions {
   readonly log: Log;
   /** Most bytes that wait here; new transfers are refused at nine tenths of it. */
   readonly maxBytes?: number;
-  readonly segmentBytes?: number;
+  readonly segmentBytes?: number | undefined;
   /** Bytes held back for records of what has begun, for when the disk is full. */
   readonly spareBytes?: number;
 }
@@ -74,6 +74,8 @@ export class EventSpool {
   private readonly operations = new OpenOperations();
   private readonly tail = new SpoolTail();
   private readonly segmentSizes = new Map<number, number>();
+  /** Of all segments. */
+  private bytes = 0;
   private checkpoint: SpoolPosition;
   private pending = emptyList<Append>();
   /** Their lines, in the same order. */
@@ -268,6 +270,7 @@ export class EventSpool {
       // ended with it, so a replay cannot take a finished upload for a lost one.
       if (!this.carry(segment)) break;
       rmSync(segmentPath(this.folder, segment), { force: true });
+      this.sized(segment, 0);
       this.segmentSizes.delete(segment);
     }
     this.tellState();
@@ -291,10 +294,9 @@ export class EventSpool {
     this.lock.release();
   }
 
-  private get bytes(): number {
-    let bytes = this.writer.offset;
-    for (const [segment, size] of this.segmentSizes) if (segment !== this.writer.segment) bytes += size;
-    return bytes;
+  private sized(segment: number, bytes: number): void {
+    this.bytes += bytes - (this.segmentSizes.get(segment) ?? 0);
+    this.segmentSizes.set(segment, bytes);
   }
 
   private readonly dropFact = (): void => {
@@ -329,7 +331,7 @@ export class EventSpool {
     } finally {
       this.lines.clear();
     }
-    this.segmentSizes.set(this.writer.segment, this.writer.offset);
+    this.sized(this.writer.segment, this.writer.offset);
     for (const append of group) {
       this.operations.apply(append.record, this.writer.segment);
       this.tail.push(append.record, { segment: this.writer.segment, offset }, append.bytes);
@@ -342,10 +344,10 @@ export class EventSpool {
   }
 
   private rotate(): void {
-    this.segmentSizes.set(this.writer.segment, this.writer.offset);
+    this.sized(this.writer.segment, this.writer.offset);
     this.tail.finish(this.end);
     this.writer.rotate();
-    this.segmentSizes.set(this.writer.segment, 0);
+    this.sized(this.writer.segment, 0);
     this.tellState();
   }
 
@@ -375,7 +377,7 @@ export class EventSpool {
       this.log.warn('The spool is short of room; an old segment stays', { error: String(error) });
       return false;
     }
-    this.segmentSizes.set(this.writer.segment, this.writer.offset);
+    this.sized(this.writer.segment, this.writer.offset);
     this.operations.carried(segment, this.writer.segment);
     this.depth += records.length;
     this.wake?.();
@@ -409,7 +411,7 @@ export class EventSpool {
       this.damaged += bad;
       this.log.error('The spool holds damaged records, which were passed over', { segment, records: bad });
     }
-    this.segmentSizes.set(segment, statSync(path).size);
+    this.sized(segment, statSync(path).size);
     // A checkpoint behind the end belongs to a tail that was cut.
     if (this.checkpoint.segment === segment && this.checkpoint.offset > good && last) {
       this.checkpoint = { segment, offset: good };

@@ -1,3 +1,4 @@
+import { emptyList } from '@quayside/domain';
 import type { Envelope } from '@quayside/events';
 import type { SpoolPosition } from './spool-segments.js';
 
@@ -26,7 +27,7 @@ export interface SentBatch {
 
 /** Batches between queue and log, oldest first. Their events stay in the spool; here are only the keys. */
 export class SentBatches {
-  private readonly batches: SentBatch[] = [];
+  private readonly batches = emptyList<SentBatch>();
   private keys = 0;
   private sentRecords = 0;
 

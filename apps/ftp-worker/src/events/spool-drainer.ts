@@ -156,7 +156,7 @@ export class SpoolDrainer {
     const target = this.options.spool.end;
     const deadline = AbortSignal.timeout(Math.ceil(deadlineMs));
     while (!isReached(position(), target)) {
-      if (deadline.aborted || this.stopping.signal.aborted) return false;
+      if (deadline.aborted || this.stopped) return false;
       await this.progress(deadline);
     }
     return true;
@@ -178,10 +178,10 @@ export class SpoolDrainer {
   private async carryAll(): Promise<void> {
     const { spool, maxUnapplied = MAX_UNAPPLIED } = this.options;
     const { signal } = this.stopping;
-    while (!signal.aborted) {
+    while (!this.stopped) {
       await spool.waitFor(this.carried, signal);
-      while (!signal.aborted && this.sent.waiting >= maxUnapplied) await this.progress();
-      if (signal.aborted) break;
+      while (!this.stopped && this.sent.waiting >= maxUnapplied) await this.progress();
+      if (this.stopped) break;
       if (this.mayWait()) {
         await this.gather();
         this.due = spool.end;
@@ -309,9 +309,9 @@ export class SpoolDrainer {
       );
       if (open.size === 0) break;
       this.failures++;
-      if (this.stopping.signal.aborted) return false;
+      if (this.stopped) return false;
       await this.backOff();
-      if (this.stopping.signal.aborted) return false;
+      if (this.stopped) return false;
     }
     if (this.failures > 0) log.info('Recorded events are being taken again');
     this.failures = 0;
@@ -321,15 +321,14 @@ export class SpoolDrainer {
   /** Asks the log for what has been sent for as long as there is some, and the queue for what does not arrive. */
   private async confirmAll(): Promise<void> {
     const { confirmMs = CONFIRM_MS, log } = this.options;
-    const { signal } = this.stopping;
     let away = false;
-    while (!signal.aborted) {
+    while (!this.stopped) {
       if (this.sent.oldest === undefined) await this.progress();
       else if (this.awaited > 0) await this.confirmPause.wait(HURRIED_CONFIRM_MS);
       else await this.waitWhole(confirmMs);
-      if (signal.aborted) return;
+      if (this.stopped) return;
       try {
-        while (!signal.aborted && (await this.confirmHead()));
+        while (!this.stopped && (await this.confirmHead()));
         await this.publishLost();
         away = false;
       } catch (error) {
@@ -344,7 +343,7 @@ export class SpoolDrainer {
     const endMs = performance.now() + ms;
     for (let leftMs = ms; leftMs > 0 && this.awaited === 0; leftMs = endMs - performance.now()) {
       await this.confirmPause.wait(leftMs);
-      if (this.stopping.signal.aborted) return;
+      if (this.stopped) return;
     }
   }
 

@@ -30,6 +30,8 @@ export interface WorkerEventsParts {
   readonly dead: Pick<DeadEventRepository, 'add'>;
   readonly publisher: Pick<EventPublisher, 'publish' | 'queued'>;
   readonly backends: SpaceBackends;
+  /** Of a segment of the spool; its own measure without. */
+  readonly segmentBytes?: number;
   readonly log: Log;
 }
 
@@ -84,8 +86,8 @@ export class WorkerEvents {
   }
 
   private open(folder: string): EventSpool {
-    const { config, log } = this.parts;
-    return new EventSpool({ folder, maxBytes: config.spool.maxBytes, log });
+    const { config, log, segmentBytes } = this.parts;
+    return new EventSpool({ folder, maxBytes: config.spool.maxBytes, segmentBytes, log });
   }
 
   private drainerOf(spool: EventSpool): SpoolDrainer {

@@ -53,7 +53,7 @@ export async function play(visit: Visit, onTransfer: () => void): Promise<void> 
       onTransfer();
     }
     if (transfers > 0) {
-      for (const command of FOLDER) await client.say(command.replace('*', name));
+      for (const command of FOLDER) await client.say(command.replace('*', `/${name}`));
       for (const command of REFUSED) await client.tell(command);
       await client.download('LIST');
       await client.download('MLSD');

@@ -119,7 +119,7 @@ export class Rehearsal {
       for (const act of acts) {
         if (this.options.isBusy()) break;
         rmSync(folder, { recursive: true, force: true });
-        mkdirSync(join(folder, 'storage/rehearsal'), { recursive: true });
+        mkdirSync(join(folder, 'storage/rehearsal/files/folder'), { recursive: true });
         mkdirSync(join(folder, 'spool'), { recursive: true });
         await this.perform(act, { folder, customers, played, signal });
       }
@@ -163,7 +163,13 @@ export class Rehearsal {
       if (this.options.isBusy()) return;
       const tls = kind.startsWith('tls');
       try {
-        await customers.visit({ port, ...login, tls, name: `${kind}-${lane}-`, transfers: TRANSFERS[kind] });
+        await customers.visit({
+          port,
+          ...login,
+          tls,
+          name: `${lane % 2 === 0 ? '' : 'folder/'}${kind}-${lane}-`,
+          transfers: TRANSFERS[kind],
+        });
       } catch (error) {
         if (this.options.isBusy()) return;
         throw error;
@@ -174,10 +180,11 @@ export class Rehearsal {
 }
 
 /**
- * Sockets such as the worker itself opens, to its database: code that serves all sockets is dropped and compiled again
- * when it first meets one of another kind.
+ * Sockets such as the worker itself opens, to its database, and timers of all lengths: code that serves all is dropped
+ * and compiled again when it first meets one of another kind.
  */
 async function knockAt(port: number, signal: AbortSignal): Promise<void> {
+  for (const ms of [0, 0.5, 20, 70, 300]) setTimeout(nothing, ms).unref();
   for (let knock = 0; knock < KNOCKS; knock++) {
     const socket = new Socket();
     socket.on('error', nothing);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config, WorkerPlace } from '@quayside/config';
+import { type Config, passiveShare, type WorkerPlace } from '@quayside/config';
 import type { LoginRecord, QuotaLedgerRepository, QuotaState } from '@quayside/database';
 import { newId, PERMISSIONS } from '@quayside/domain';
 import type { CertificatePair, FtpEngine, Log } from '@quayside/ftp-engine';
@@ -29,6 +29,10 @@ export const PASSWORD = 'rehearsal';
 
 /** The cheapest that bcrypt has: one hash is made, and the password is remembered from then on. */
 const BCRYPT_COST = 4;
+/** So small that there are several, as in the spool of a worker that has served for a while. */
+const SEGMENT_BYTES = 64 * 1024;
+/** For as many transfers at once. */
+const STAGE_PORTS = 16;
 
 export interface StageOptions {
   readonly config: Config;
@@ -72,6 +76,7 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
       queued: async () => new Set(),
     },
     backends,
+    segmentBytes: SEGMENT_BYTES,
     log,
   });
   const throttle = new LoginThrottle({
@@ -125,7 +130,7 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
     listeners: [
       listenerOf({ name: 'ftp', host: '127.0.0.1', port: 0, tls: certificate === null ? 'off' : 'explicit' }, null),
     ],
-    passivePorts: { min: 0, max: 0 },
+    passivePorts: passivePortsOf(config, place),
     certificate,
     clientAuthorities: null,
     accounts: new AccountDirectory({
@@ -161,6 +166,15 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
       backends.close();
     },
   };
+}
+
+/**
+ * Ports such as customers get, the last ones of the worker's share, on the loopback interface. Where few are open, none
+ * of them: then the system gives some.
+ */
+function passivePortsOf(config: Config, place: WorkerPlace): { readonly min: number; readonly max: number } {
+  const { first, last } = passiveShare(config.ftp.passivePorts, place);
+  return last - first < 4 * STAGE_PORTS ? { min: 0, max: 0 } : { min: last - STAGE_PORTS + 1, max: last };
 }
 
 const WITHOUT_LIMIT: QuotaState = {

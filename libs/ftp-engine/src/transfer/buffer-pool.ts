@@ -1,8 +1,10 @@
+import { emptyList } from '@quayside/domain';
+
 /** Reused transfer buffers: a download takes up to three, and what many transfers leave is kept up to a bound. */
 export class BufferPool {
   readonly bufferBytes: number;
   readonly #maxIdle: number;
-  readonly #idle: Buffer[] = [];
+  readonly #idle = emptyList<Buffer>();
 
   constructor(bufferBytes: number, maxIdle: number) {
     this.bufferBytes = bufferBytes;
