@@ -1,4 +1,10 @@
 /**
+ * While a child starts, nothing runs often enough that it would pay to compile it, and on one processor the compiler only
+ * takes turns with the start: a tenth of it. {@link reportReady} lets it compile.
+ */
+const STARTING = '--no-opt';
+
+/**
  * Options of Node.js for children of which there is one for every core. Threads that collect garbage beside the main one
  * would only take turns with it, and cost a fifth of what a small upload costs. V8's memory reducer collects half a
  * minute after work has stopped, and what it takes are the shapes of objects of which none is alive just then: with them
@@ -9,13 +15,20 @@ export const WORKER_NODE_OPTIONS: readonly string[] = [
   '--no-parallel-scavenge',
   '--no-memory-reducer',
   '--concurrent-recompilation-queue-length=512',
+  STARTING,
 ];
 
 /**
  * Options of Node.js for API and consumer, which rest most of the time: a young generation of 4 MiB a half instead of 16,
- * which a start fills and a process at rest hardly gives back, and `gc` for what the start leaves behind.
+ * which a start fills and a process at rest hardly gives back, but at once, so that the start collects it less often; and
+ * `gc` for what the start leaves behind.
  */
-export const RESTING_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4', '--expose-gc'];
+export const RESTING_NODE_OPTIONS: readonly string[] = [
+  '--min-semi-space-size=4',
+  '--max-semi-space-size=4',
+  '--expose-gc',
+  STARTING,
+];
 
 /**
  * For glibc, in the environment of a child: one heap for all threads, since with one per thread the buffers of long
