@@ -8,6 +8,7 @@ import {
   dropStartGarbage,
   exitFatally,
   FatalError,
+  letCompile,
   listenError,
   reportReady,
   stopOnRequest,
@@ -19,6 +20,7 @@ import { isMigrated } from './health/migrated.js';
 const FINISH_MS = 10_000;
 
 async function main(): Promise<void> {
+  letCompile();
   const config = loadConfig(process.env);
   const log = createLog({ app: 'api', level: config.log.level, format: config.log.format });
   const { host, port } = config.api;

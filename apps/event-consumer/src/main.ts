@@ -7,6 +7,7 @@ import {
   dropStartGarbage,
   exitFatally,
   FatalError,
+  letCompile,
   reportReady,
   stopOnRequest,
 } from '@quayside/supervisor';
@@ -17,6 +18,7 @@ import { EventConsumerModule } from './event-consumer.module.js';
 const STOP_DEADLINE_MS = 18_000;
 
 async function main(): Promise<void> {
+  letCompile();
   const config = loadConfig(process.env);
   if (config.database.url === undefined) {
     throw new FatalError('DATABASE_URL is not set. Set it to the PostgreSQL of this installation, or use npm start.');

@@ -1,8 +1,15 @@
+import { setFlagsFromString } from 'node:v8';
+
 /**
- * While a child starts, nothing runs often enough that it would pay to compile it, and on one processor the compiler only
- * takes turns with the start: a tenth of it. {@link reportReady} lets it compile.
+ * While a child loads its modules, nothing runs often enough that it would pay to compile it, and on one processor the
+ * compiler only takes turns with the loading. {@link letCompile} ends this.
  */
-const STARTING = '--no-opt';
+const LOADING = '--no-opt';
+
+/** For a child's first line after its imports: what comes then, such as the replay of a spool, may be much. */
+export function letCompile(): void {
+  if (process.execArgv.includes(LOADING)) setFlagsFromString('--opt');
+}
 
 /**
  * Options of Node.js for children of which there is one for every core. Threads that collect garbage beside the main one
@@ -15,7 +22,7 @@ export const WORKER_NODE_OPTIONS: readonly string[] = [
   '--no-parallel-scavenge',
   '--no-memory-reducer',
   '--concurrent-recompilation-queue-length=512',
-  STARTING,
+  LOADING,
 ];
 
 /**
@@ -27,7 +34,7 @@ export const RESTING_NODE_OPTIONS: readonly string[] = [
   '--min-semi-space-size=4',
   '--max-semi-space-size=4',
   '--expose-gc',
-  STARTING,
+  LOADING,
 ];
 
 /**

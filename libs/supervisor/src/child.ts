@@ -1,12 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
 import { Questions } from './questions.js';
 import { FATAL_EXIT_CODE, FatalError } from './fatal-error.js';
 import type { ChildMessage } from './messages.js';
 
-/** Tells the parent that this process serves, and lets V8 compile from here on. Without a parent it does nothing. */
+/** Tells the parent that this process serves. Without a parent it does nothing. */
 export function reportReady(detail?: Record<string, unknown>): void {
   if (process.send === undefined || !process.connected) return;
-  setFlagsFromString('--opt');
   const message: ChildMessage = detail === undefined ? { type: 'ready' } : { type: 'ready', detail };
   process.send(message);
 }

@@ -6,4 +6,4 @@ export { assertPortFree } from './port-check.js';
 export { eachLine } from './line-splitter.js';
 export { stepBack } from './step-back.js';
 export { dropStartGarbage } from './drop-start-garbage.js';
-export { GLIBC_SETTINGS, RESTING_NODE_OPTIONS, WORKER_NODE_OPTIONS } from './child-settings.js';
+export { GLIBC_SETTINGS, letCompile, RESTING_NODE_OPTIONS, WORKER_NODE_OPTIONS } from './child-settings.js';
