@@ -90,12 +90,15 @@ export async function sendFile(options: SendFileOptions): Promise<number> {
     while (sent < length) {
       signal.throwIfAborted();
       offset.writeBigInt64LE(BigInt(start + sent));
-      const piece = await sendPiece(available, socket, file, offset, Math.min(pieceBytes, length - sent));
+      const asked = Math.min(pieceBytes, length - sent);
+      const piece = await sendPiece(available, socket, file, offset, asked);
       if (piece === 0) break;
       if (piece > 0) {
         sent += piece;
         const pause = onProgress?.(piece);
         if (pause !== undefined) await pause;
+        // The socket is full, or the file ended, which the next call tells: to ask at once would cost two more calls.
+        if (piece < asked) await writable(available, socket, signal);
       } else if (-piece === EAGAIN) {
         await writable(available, socket, signal);
       } else if (-piece !== EINTR) {
