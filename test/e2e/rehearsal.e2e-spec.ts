@@ -23,7 +23,7 @@ describe('the rehearsal of a new worker', () => {
       const record = server.logRecords().find(({ msg }) => /rehearse/.test(msg));
       if (record === undefined) throw new Error('it is under way');
       return record;
-    }, 60_000);
+    }, 90_000);
     expect(ended).toMatchObject({ msg: 'rehearsed', sessions: 272 });
     expect(customers.size).toBe(1);
     await eventually(() => expect([...customers].filter((pid) => commandOf(pid) !== '')).toEqual([]), 20_000);

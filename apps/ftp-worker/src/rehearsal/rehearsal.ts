@@ -36,7 +36,7 @@ interface Performance {
 }
 
 /** More than this it never takes. */
-const DEADLINE_MS = 40_000;
+const DEADLINE_MS = 60_000;
 /** Sessions at once, of each kind. */
 const LANES = { plain: 8, tls: 4, plainLogins: 4, tlsLogins: 8 } as const;
 /** Connections of the worker's own, in each scene. */
