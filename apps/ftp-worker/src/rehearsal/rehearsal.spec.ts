@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type Config, loadConfig } from '@quayside/config';
 import { testCertificate } from '@quayside/testing';
 import type { Customers, OpenCustomers } from './customers.js';
@@ -10,6 +10,9 @@ import { Rehearsal, type RehearsalOptions } from './rehearsal.js';
 
 /** Eight sessions in clear at once, and eight logins under TLS. */
 const SCENE = { compiles: false, plain: 1, tls: 0, plainLogins: 0, tlsLogins: 1 };
+
+// Dozens of sessions, some under TLS, beside other specs.
+jest.setTimeout(60_000);
 
 let home: string;
 let config: Config;
