@@ -127,17 +127,17 @@ class RehearsalClient {
     data.destroy();
   }
 
-  /** Throws where it is refused. */
   async say(command: string): Promise<string> {
-    const reply = await this.tell(command);
-    if (reply[0]! >= '4') throw new Error(`refused: ${reply}`);
-    return reply;
-  }
-
-  tell(command: string): Promise<string> {
     const reply = this.reply();
     this.control.write(`${command}\r\n`);
     return reply;
+  }
+
+  /** For commands that are refused. */
+  async tell(command: string): Promise<void> {
+    const reply = this.next();
+    this.control.write(`${command}\r\n`);
+    await reply;
   }
 
   close(): void {
@@ -166,9 +166,11 @@ class RehearsalClient {
     return data;
   }
 
-  /** The next final or preliminary reply, all of its lines. */
+  /** The next final or preliminary reply, all of its lines; throws for one that refuses. */
   private async reply(): Promise<string> {
-    return this.take() ?? (await this.next());
+    const reply = this.take() ?? (await this.next());
+    if (reply[0]! >= '4') throw new Error(`refused: ${reply}`);
+    return reply;
   }
 
   private next(): Promise<string> {

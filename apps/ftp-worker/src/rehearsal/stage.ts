@@ -125,8 +125,7 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
     database: undefined as never,
   });
   const engine: FtpEngine = workerEngine({
-    // Its customers come as they are, also where those of the machine come through a proxy.
-    config: config.ftp.proxyTrusted.length === 0 ? config : { ...config, ftp: { ...config.ftp, proxyTrusted: [] } },
+    config: stagedConfig(config),
     listeners: [
       listenerOf({ name: 'ftp', host: '127.0.0.1', port: 0, tls: certificate === null ? 'off' : 'explicit' }, null),
     ],
@@ -166,6 +165,12 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
       backends.close();
     },
   };
+}
+
+/** Its customers come as they are, also where those of the machine come through a proxy; its files need no disk. */
+function stagedConfig(config: Config): Config {
+  const proxyTrusted = config.ftp.proxyTrusted.length === 0 ? config.ftp.proxyTrusted : [];
+  return { ...config, ftp: { ...config.ftp, proxyTrusted }, storage: { ...config.storage, fsync: false } };
 }
 
 /**
