@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { loadConfig, workerPlace } from '@quayside/config';
 import { createLog, NestLogger } from '@quayside/observability';
 import { answerParent, exitFatally, FatalError, letCompile, reportReady, stopOnRequest } from '@quayside/supervisor';
+import { shareSocketShapes } from '@quayside/ftp-engine';
 import { FtpWorker } from './ftp-worker.js';
 import { FtpWorkerModule } from './ftp-worker.module.js';
 
@@ -12,6 +13,7 @@ const STOP_MARGIN_MS = 8_000;
 /** One worker process; started by the prefork or by the standalone installation. */
 async function main(): Promise<void> {
   letCompile();
+  shareSocketShapes();
   const config = loadConfig(process.env);
   const place = workerPlace(process.env);
   if (config.database.url === undefined) {

@@ -281,7 +281,7 @@ export class FtpEngine {
     }
     socket.setNoDelay(true);
     if (this.#isProxy(addresses.remoteAddress)) void this.#acceptProxied(socket, listener, addresses);
-    else this.#admit(socket, { ...addresses, listener });
+    else this.#admit(socket, originOf(addresses, listener, false));
   }
 
   /** From a trusted proxy: the header says who the client is. The proxy's own checks get a session as the proxy. */
@@ -290,15 +290,8 @@ export class FtpEngine {
     const header = await readProxyHeader(socket);
     this.#unheaded.delete(socket);
     if (header === null) return;
-    if (header.addresses === null) return this.#admit(socket, { ...own, listener });
-    const { remoteAddress, localAddress, ...ports } = header.addresses;
-    this.#admit(socket, {
-      ...ports,
-      remoteAddress: unmapped(remoteAddress),
-      localAddress: unmapped(localAddress),
-      proxied: true,
-      listener,
-    });
+    if (header.addresses === null) return this.#admit(socket, originOf(own, listener, false));
+    this.#admit(socket, originOf(header.addresses, listener, true));
   }
 
   #admit(socket: Socket, origin: SessionOrigin): void {
@@ -377,6 +370,18 @@ export class FtpEngine {
 }
 
 function ignore(): void {}
+
+/** Written out: V8 gives every copy by `{ ...addresses, listener }` a shape of its own, and what reads it never settles. */
+function originOf(addresses: ConnectionAddresses, listener: ListenerOptions, proxied: boolean): SessionOrigin {
+  return {
+    remoteAddress: unmapped(addresses.remoteAddress),
+    remotePort: addresses.remotePort,
+    localAddress: unmapped(addresses.localAddress),
+    localPort: addresses.localPort,
+    proxied,
+    listener,
+  };
+}
 
 function quietLimitMs({ session }: ControlChannel): number {
   return session.dataChannel === null ? QUIET_MS : QUIET_BEFORE_TRANSFER_MS;

@@ -70,7 +70,7 @@ function prepare(session: Session, target: HostPort): Reply | Promise<Reply> {
   session.dropDataChannel();
   const channel = new ActiveChannel(
     target,
-    session.origin.proxied === true ? '' : session.origin.localAddress,
+    session.origin.proxied ? '' : session.origin.localAddress,
     session.engine.options.timeouts.dataConnect,
   );
   session.dataChannel = channel;

@@ -84,7 +84,14 @@ async function open(commands: readonly CommandDefinition[], options: Partial<Eng
   clients.push(client);
   const [socket] = await accepted;
   const listener = { name: 'test', host: '127.0.0.1', port: address.port, tls: 'explicit' as const };
-  const origin = { remoteAddress: '127.0.0.1', remotePort: 1, localAddress: '127.0.0.1', localPort: 2, listener };
+  const origin = {
+    remoteAddress: '127.0.0.1',
+    remotePort: 1,
+    localAddress: '127.0.0.1',
+    localPort: 2,
+    proxied: false,
+    listener,
+  };
   const context = {
     options: resolved,
     ports,

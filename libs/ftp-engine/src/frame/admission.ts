@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ResolvedEngineOptions } from '../engine-options.js';
 
-/** Addresses of an accepted connection; null where it is already gone. */
+/** Of a connection, as they came; {@link unmapped} is what others see. */
 export interface ConnectionAddresses {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -9,7 +9,7 @@ export interface ConnectionAddresses {
   readonly localPort: number;
 }
 
-/** A socket that was reset before it was looked at has no addresses any more. */
+/** Of an accepted connection; null where it was reset before it was looked at. */
 export function addressesOf(socket: Socket): ConnectionAddresses | null {
   const { remoteAddress, remotePort, localAddress, localPort } = socket;
   if (
@@ -20,7 +20,7 @@ export function addressesOf(socket: Socket): ConnectionAddresses | null {
   ) {
     return null;
   }
-  return { remoteAddress: unmapped(remoteAddress), remotePort, localAddress: unmapped(localAddress), localPort };
+  return { remoteAddress, remotePort, localAddress, localPort };
 }
 
 /** An IPv4 client of a dual-stack listener shows as `::ffff:192.0.2.1`; rules and replies want the IPv4 form. */

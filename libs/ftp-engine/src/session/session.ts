@@ -32,7 +32,7 @@ export interface SessionOrigin {
   readonly localAddress: string;
   readonly localPort: number;
   /** The addresses are those of a PROXY header; the local ones are not this machine's. */
-  readonly proxied?: boolean;
+  readonly proxied: boolean;
   readonly listener: ListenerOptions;
 }
 
