@@ -3,9 +3,9 @@ import { connect as connectTls, createSecureContext, type SecureContext, TLSSock
 import { type AddressInfo, createServer } from 'node:net';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { generate } from 'selfsigned';
-import { withholdTickets } from './tls-tickets.js';
+import { limitTickets } from './tls-tickets.js';
 
-describe('a context that withholds session tickets', () => {
+describe('a context that limits its session tickets', () => {
   let pem: { readonly cert: string; readonly private: string };
   beforeAll(async () => {
     pem = await generate([{ name: 'commonName', value: 'localhost' }], { keySize: 2048 });
@@ -32,16 +32,16 @@ describe('a context that withholds session tickets', () => {
     return tickets;
   }
 
-  it('sends none where it could be set, and two where not', async () => {
+  it.each([0, 1])('sends %d where it could be set, and two where not', async (count) => {
     const changed = context();
-    const withheld = withholdTickets(changed);
-    expect(withheld).toBe(process.platform === 'linux');
+    const limited = limitTickets(changed, count);
+    expect(limited).toBe(process.platform === 'linux');
     expect(await ticketsFrom(context())).toBe(2);
-    expect(await ticketsFrom(changed)).toBe(withheld ? 0 : 2);
+    expect(await ticketsFrom(changed)).toBe(limited ? count : 2);
   });
 
   it('refuses what is not a secure context', () => {
-    expect(withholdTickets({ context: {} })).toBe(false);
-    expect(withholdTickets({} as never)).toBe(false);
+    expect(limitTickets({ context: {} }, 0)).toBe(false);
+    expect(limitTickets({} as never, 0)).toBe(false);
   });
 });

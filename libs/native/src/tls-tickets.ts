@@ -25,11 +25,10 @@ function ticketCalls(): readonly [SetTickets, GetTickets] | null {
 }
 
 /**
- * Make a context that accepts session tickets and sends none after a full TLS 1.3 handshake. A client that never reads
- * its upload connection would leave them unread, and its close would become a RST that loses data.
- * False where it is not possible; then nothing was changed.
+ * How many session tickets a context sends after a full TLS 1.3 handshake, instead of OpenSSL's two; it accepts them all
+ * the same. False where it is not possible; then nothing was changed.
  */
-export function withholdTickets(context: SecureContext): boolean {
+export function limitTickets(context: SecureContext, count: number): boolean {
   const available = ticketCalls();
   if (available === null) return false;
   const external = (context.context as { readonly _external?: unknown } | undefined)?._external;
@@ -37,5 +36,5 @@ export function withholdTickets(context: SecureContext): boolean {
   if (address === undefined) return false;
   const [set, get] = available;
   const pointer = BigInt(`0x${address}`);
-  return set(pointer, 0) === 1 && get(pointer) === 0;
+  return set(pointer, count) === 1 && get(pointer) === count;
 }

@@ -1,6 +1,6 @@
 import { constants, randomBytes } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { withholdTickets } from '@quayside/native';
+import { limitTickets } from '@quayside/native';
 import type { CertificatePair, ClientAuthorities } from '../engine-options.js';
 import { sessionIdContextOf } from './session-ticket.js';
 
@@ -89,9 +89,12 @@ export class CertificateContexts {
 
   #pair(sessionIdContext: string, ticketKeys: Buffer): { control: SecureContext; data: SecureContext } {
     const options = { ...this.#options, sessionIdContext, ticketKeys };
-    const data = createSecureContext(options);
-    withholdTickets(data);
-    return { control: createSecureContext(options), data };
+    const [control, data] = [createSecureContext(options), createSecureContext(options)];
+    // As data connections send none, a second one would be of use to nobody.
+    limitTickets(control, 1);
+    // A client that never reads its upload connection would leave them unread, and its close become a RST that loses data.
+    limitTickets(data, 0);
+    return { control, data };
   }
 }
 
