@@ -19,6 +19,7 @@ import { PROTECTION_REQUIRED, refusalOf } from './guards.js';
 import { LineReader, OVERLONG } from './line-reader.js';
 import { isForeignProtocol } from './pre-login.js';
 import { type Reply, reply } from './reply.js';
+import { SocketInput } from './socket-input.js';
 
 const TOO_LONG = reply(500, 'Command line too long.');
 const TOO_LONG_AGAIN = reply(500, 'Command line too long.', 'close');
@@ -67,6 +68,7 @@ export class ControlChannel implements ControlLink {
   #socket: Socket;
   /** Under the TLS socket; null in clear. */
   #raw: Socket | null = null;
+  #input: SocketInput;
   readonly #reader: LineReader;
   /** Lines that wait behind the running command. */
   #queue: (string | typeof OVERLONG)[] = [];
@@ -107,6 +109,7 @@ export class ControlChannel implements ControlLink {
     readonly host: ControlChannelHost,
   ) {
     this.#socket = socket;
+    this.#input = SocketInput.of(socket);
     this.#reader = new LineReader(session.engine.options.limits.commandLineBytes, encodeName);
     this.#lastActivityMs = session.openedMs;
     this.#whenClosed = new Promise((resolve) => {
@@ -117,7 +120,7 @@ export class ControlChannel implements ControlLink {
 
   /** Take the socket: greet, or begin the handshake of an implicit listener. */
   start(): void {
-    this.#attach(this.#socket);
+    this.#attach();
     if (this.session.listener.tls === 'implicit') this.#startTls();
     else this.#greet();
   }
@@ -244,6 +247,7 @@ export class ControlChannel implements ControlLink {
     this.#lastActivityMs = performance.now();
     this.#reader.push(chunk);
     this.#pump();
+    this.#reader.keep();
   };
 
   readonly #onEnd = (): void => {
@@ -283,8 +287,9 @@ export class ControlChannel implements ControlLink {
     if (this.#running === null) this.#settle();
   };
 
-  #attach(socket: Socket): void {
-    socket.on('data', this.#onData);
+  #attach(): void {
+    const socket = this.#socket;
+    this.#input.listen(this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
     socket.on('error', this.#onError);
@@ -294,7 +299,7 @@ export class ControlChannel implements ControlLink {
   }
 
   #detach(socket: Socket): void {
-    socket.off('data', this.#onData);
+    this.#input.silence();
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
     socket.off('error', this.#onError);
@@ -574,7 +579,7 @@ export class ControlChannel implements ControlLink {
     this.resetSession();
     // Nothing may read the socket as commands once the client can have seen the 234. It is not paused: whoever reads the
     // handshake begins in this turn of the event loop.
-    this.#socket.off('data', this.#onData);
+    this.#input.silence();
     this.#send(accepted);
     this.#flush();
     this.#startTls();
@@ -596,15 +601,16 @@ export class ControlChannel implements ControlLink {
 
   async #handshake(raw: Socket, own: CertificateContexts): Promise<void> {
     const { certificates } = this.host;
-    const chosen = await chooseCertificate(raw, this.session, certificates, own);
+    const chosen = await chooseCertificate(raw, this.#input, this.session, certificates, own);
     // What closed it has been or will be told by its events.
     if (chosen === null || this.#closed || raw.destroyed) return;
     raw.off('close', this.#onClose);
     const socket = acceptTls(raw, this.session, certificates, chosen, (accepted) => this.#onSecured(accepted));
     this.#socket = socket;
     this.#raw = raw;
+    this.#input = SocketInput.of(socket);
     socket.on('_tlsError', this.#onError);
-    this.#attach(socket);
+    this.#attach();
     this.host.onSecured(socket);
   }
 
@@ -671,6 +677,7 @@ export class ControlChannel implements ControlLink {
    */
   #letGo(): void {
     if (this.#raw === null) return;
+    this.#input.silence();
     for (const socket of [this.#socket, this.#raw]) {
       socket.removeAllListeners();
       // One may still report how it was closed.

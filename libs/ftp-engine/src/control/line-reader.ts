@@ -31,6 +31,8 @@ export class LineReader {
   /** The end of the last chunk that may be the beginning of a Telnet sequence. */
   #telnet: Buffer = EMPTY;
   #discarding = false;
+  /** Whether the buffer is the reader's own, and no part of a chunk. */
+  #kept = true;
   /** A line was taken without its LF, which may still come in the stream. */
   #skipLineFeed = false;
 
@@ -49,16 +51,32 @@ export class LineReader {
     return pattern.test((this.#text ?? this.#buffer.toString('latin1')).slice(this.#at));
   }
 
+  /** The chunk is read where it is: before its memory is used for another call {@link keep}. */
   push(chunk: Buffer): void {
     const rest = this.#at < this.#buffer.length ? this.#buffer.subarray(this.#at) : null;
     let bytes = chunk;
-    if (this.#telnet.length > 0 || chunk.includes(IAC)) bytes = this.#stripTelnet(chunk);
+    let ascii = isAscii(chunk);
+    if (this.#telnet.length > 0 || (!ascii && chunk.includes(IAC))) {
+      bytes = this.#stripTelnet(chunk);
+      ascii = isAscii(bytes);
+    }
     if (this.#skipLineFeed && bytes.length > 0) {
       if (bytes[0] === LF) bytes = bytes.subarray(1);
       this.#skipLineFeed = false;
     }
     this.#buffer = rest === null ? bytes : Buffer.concat([rest, bytes]);
-    this.#text = isAscii(this.#buffer) ? this.#buffer.toString('latin1') : null;
+    ascii &&= rest === null || this.#text !== null;
+    this.#text = ascii ? this.#buffer.toString('latin1') : null;
+    this.#at = 0;
+    this.#kept = rest !== null || bytes !== chunk;
+  }
+
+  /** Copy what was pushed and not yet handed out to memory of the reader's own. */
+  keep(): void {
+    if (this.#kept) return;
+    this.#kept = true;
+    this.#buffer = this.#at < this.#buffer.length ? Buffer.from(this.#buffer.subarray(this.#at)) : EMPTY;
+    this.#text = this.#text === null ? null : this.#text.slice(this.#at);
     this.#at = 0;
   }
 
@@ -113,6 +131,7 @@ export class LineReader {
       this.#buffer = EMPTY;
     } else if (this.#at > 0 || this.#buffer.buffer.byteLength > 2 * this.capBytes) {
       this.#buffer = Buffer.from(this.#buffer.subarray(this.#at));
+      this.#kept = true;
     }
     this.#text = this.#buffer.length === 0 ? '' : this.#text === null ? null : this.#buffer.toString('latin1');
     this.#at = 0;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { TenantHost } from '../ports.js';
+import type { SocketInput } from '../control/socket-input.js';
 import type { Session } from '../session/session.js';
 import { type CertificateContexts, TicketBinding } from './certificate-contexts.js';
 import type { CertificateStore } from './certificate-store.js';
@@ -38,12 +39,13 @@ export interface ChosenCertificate {
  */
 export async function chooseCertificate(
   socket: Socket,
+  input: SocketInput,
   session: Session,
   certificates: CertificateStore,
   own: CertificateContexts,
 ): Promise<ChosenCertificate | null> {
   if (!session.engine.options.tenants) return { contexts: own, servername: null, tenant: null };
-  const hello = await readClientHello(socket);
+  const hello = await readClientHello(socket, input);
   if (hello === null) return null;
   const servername = hello.serverName === null || hello.serverName === '' ? null : hello.serverName.toLowerCase();
   if (servername === null) return { contexts: own, servername, tenant: null };

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { SocketInput } from '../control/socket-input.js';
 
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
@@ -153,14 +154,16 @@ function identitiesOf(body: Buffer): Buffer[] {
 
 /**
  * Look at the ClientHello that comes on a socket which nobody reads, and leave its bytes in the socket, paused. Null
- * where the connection ends before it is whole; the socket is destroyed then. The caller has the deadline.
+ * where the connection ends before it is whole; the socket is destroyed then. The caller has the deadline. `input` is how
+ * the socket has been read until now, if it has.
  */
-export function readClientHello(socket: Socket): Promise<ClientHello | null> {
+export function readClientHello(socket: Socket, input = SocketInput.ofStream(socket)): Promise<ClientHello | null> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     const reader = new ClientHelloReader();
     const finish = (hello: ClientHello | null): void => {
-      socket.off('data', onData).off('close', onGone).off('end', onGone);
+      input.silence();
+      socket.off('close', onGone).off('end', onGone);
       socket.pause();
       if (hello === null) socket.destroy();
       else socket.unshift(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
@@ -168,12 +171,15 @@ export function readClientHello(socket: Socket): Promise<ClientHello | null> {
     };
     const onGone = (): void => finish(null);
     const onData = (chunk: Buffer): void => {
-      chunks.push(chunk);
-      const hello = reader.push(chunk);
+      // Tickets are parts of it.
+      const own = Buffer.from(chunk);
+      chunks.push(own);
+      const hello = reader.push(own);
       if (hello !== 'more') finish(hello);
     };
     if (socket.destroyed) return resolve(null);
-    socket.on('close', onGone).on('end', onGone).on('data', onData);
+    input.listen(onData);
+    socket.on('close', onGone).on('end', onGone);
     socket.resume();
   });
 }

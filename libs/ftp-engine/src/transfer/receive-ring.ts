@@ -1,39 +1,7 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { BufferPool } from './buffer-pool.js';
-
-/**
- * Node can read a connection into memory of ours (`onread` of net.connect), but takes that option for outgoing
- * connections only. For accepted ones, and for TLS over them, it is set where Node keeps it; where that place is not to
- * be found, nothing is.
- */
-interface OwnMemory {
-  readonly _handle: { useUserBuffer(memory: Uint8Array): void };
-  [place: symbol]: unknown;
-}
-
-interface Places {
-  readonly memory: symbol;
-  readonly read: symbol;
-  readonly next: symbol;
-}
-
-let places: Places | null | undefined;
-
-function placesOf(socket: Socket): Places | null {
-  if (places !== undefined) return places;
-  const own = Object.getOwnPropertySymbols(socket);
-  const [memory, read, next] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
-    own.find(({ description }) => description === name),
-  );
-  places = memory && read && next ? { memory, read, next } : null;
-  return places;
-}
-
-function takesOwnMemory(socket: Socket): boolean {
-  const { _handle: handle } = socket as unknown as { readonly _handle: { useUserBuffer?: unknown } | null };
-  return typeof handle?.useUserBuffer === 'function';
-}
+import { readIntoMemory, takesOwnMemory } from './own-memory.js';
 
 /** Less room than this is not worth a read. */
 const LEAST_READ_BYTES = 64 * 1024;
@@ -112,13 +80,11 @@ export class RingMemory {
  */
 export class ReceiveRing {
   readonly #socket: Socket;
-  readonly #at: Places;
   readonly #memory: RingMemory;
   readonly #onChunk: (chunk: Buffer) => void;
 
-  private constructor(socket: Socket, at: Places, buffers: BufferPool, onChunk: (chunk: Buffer) => void) {
+  private constructor(socket: Socket, buffers: BufferPool, onChunk: (chunk: Buffer) => void) {
     this.#socket = socket;
-    this.#at = at;
     this.#memory = new RingMemory(buffers, socket instanceof TLSSocket ? LEAST_RECORD_BYTES : LEAST_READ_BYTES);
     this.#onChunk = onChunk;
   }
@@ -128,12 +94,7 @@ export class ReceiveRing {
    * {@link start}.
    */
   static attach(socket: Socket, buffers: BufferPool, onChunk: (chunk: Buffer) => void): ReceiveRing | null {
-    // Exactly these: what else reads like a socket, in tests, has no handle of this kind.
-    const kind: unknown = Object.getPrototypeOf(socket);
-    if (kind !== Socket.prototype && kind !== TLSSocket.prototype) return null;
-    const at = placesOf(socket);
-    if (at === null || !takesOwnMemory(socket)) return null;
-    return new ReceiveRing(socket, at, buffers, onChunk);
+    return takesOwnMemory(socket) ? new ReceiveRing(socket, buffers, onChunk) : null;
   }
 
   /** From here on chunks are handed out, at first of what had come already: often with a client's handshake. */
@@ -149,12 +110,12 @@ export class ReceiveRing {
     }
     // What came first may have been refused.
     if (this.#socket.destroyed) return;
-    const own = this.#socket as unknown as OwnMemory;
-    const first = this.#memory.room();
-    own[this.#at.memory] = first;
-    own[this.#at.read] = (bytes: number) => this.#onChunk(this.#memory.took(bytes));
-    own[this.#at.next] = () => this.#memory.room();
-    own._handle.useUserBuffer(first);
+    readIntoMemory(
+      this.#socket,
+      this.#memory.room(),
+      (bytes) => this.#onChunk(this.#memory.took(bytes)),
+      () => this.#memory.room(),
+    );
   }
 
   /** The oldest `bytes` bytes are no longer needed. */
