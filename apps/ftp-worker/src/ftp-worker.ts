@@ -263,7 +263,6 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.engine.start();
     this.changes.start();
     this.heartbeat.start();
-    this.metering.start();
     // One process of the node is enough.
     if (this.place.slot === 0) {
       this.partials.start();
@@ -327,7 +326,10 @@ export class FtpWorker implements OnApplicationBootstrap, OnApplicationShutdown 
       spool: spool.state,
       spoolBytes: spool.bytes,
       spoolOldestSeconds: Math.round(spool.oldestMs / 1000),
-      rssBytes: process.memoryUsage.rss(),
+      // Read from a file, and most beats do not show it.
+      get rssBytes() {
+        return process.memoryUsage.rss();
+      },
     };
   }
 

@@ -120,8 +120,6 @@ export class FtpEngine {
       await this.stop();
       throw error;
     }
-    this.#clock = setInterval(() => this.#tick(), this.#tickMs());
-    this.#clock.unref();
   }
 
   /** The listeners that are open, with the ports they got. */
@@ -225,8 +223,7 @@ export class FtpEngine {
     for (const socket of this.#unheaded) socket.destroy();
     for (const channel of this.#channels.values()) void this.#endChannel(channel, STOPPING);
     await this.#empty();
-    if (this.#clock !== null) clearInterval(this.#clock);
-    this.#clock = null;
+    this.#stopClock();
     await this.#context.data.stop();
     for (const frame of this.#frames) frame.dispose();
   }
@@ -322,6 +319,7 @@ export class FtpEngine {
     connectRegistry(connection, channel);
     this.#sessions.add(session);
     this.#channels.set(session.id, channel);
+    this.#clock ??= setInterval(() => this.#tick(), this.#tickMs()).unref();
     this.ports.journal.record(session.facts(), null, { type: 'session.opened' });
     channel.start();
   }
@@ -355,8 +353,15 @@ export class FtpEngine {
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
+  #stopClock(): void {
+    if (this.#clock !== null) clearInterval(this.#clock);
+    this.#clock = null;
+  }
+
   /** One clock for the deadlines of all sessions: a timer per session costs more memory than the session. */
   #tick(): void {
+    // An installation at rest is not woken for nobody.
+    if (this.#channels.size === 0) return this.#stopClock();
     const now = performance.now();
     for (const channel of this.#channels.values()) channel.tick(now);
     if (this.#retiring !== null) this.#retire(this.#retiring, now);

@@ -17,18 +17,13 @@ type MeteredTransfer = Parameters<TransferMetering['open']>[0];
 export class Metering implements TransferMetering {
   private timer: NodeJS.Timeout | null = null;
   private exchanging: Promise<void> | null = null;
+  private running = 0;
 
   constructor(private readonly parts: MeteringParts) {}
 
-  start(): void {
-    this.timer = setInterval(() => {
-      this.exchanging ??= this.exchange().finally(() => (this.exchanging = null));
-    }, EXCHANGE_MS);
-    this.timer.unref();
-  }
-
+  /** Once no transfer will be opened any more. */
   async stop(): Promise<void> {
-    if (this.timer !== null) clearInterval(this.timer);
+    this.rest();
     await this.exchanging;
   }
 
@@ -37,7 +32,20 @@ export class Metering implements TransferMetering {
     const began = transfer.grant();
     if (traffic.isLimited(began)) await traffic.begin(began, transfer.transferId, transfer.direction);
     rates.began(began, transfer.direction);
-    return new Meter(this.parts, transfer, began);
+    this.running++;
+    this.timer ??= setInterval(() => this.tick(), EXCHANGE_MS).unref();
+    return new Meter(this.parts, transfer, began, () => this.running--);
+  }
+
+  /** Nothing is compared, and nobody woken, while nothing moves. */
+  private tick(): void {
+    if (this.running === 0 && this.parts.traffic.isSettled) return this.rest();
+    this.exchanging ??= this.exchange().finally(() => (this.exchanging = null));
+  }
+
+  private rest(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
   }
 
   private async exchange(): Promise<void> {
@@ -57,6 +65,7 @@ class Meter implements TransferMeter {
     private readonly parts: MeteringParts,
     private readonly transfer: MeteredTransfer,
     private readonly began: SessionGrant,
+    private readonly onClosed: () => void,
   ) {}
 
   get isFree(): boolean {
@@ -79,5 +88,6 @@ class Meter implements TransferMeter {
   close(): void {
     this.parts.traffic.ended(this.began, this.transfer.transferId);
     this.parts.rates.ended(this.began, this.transfer.direction);
+    this.onClosed();
   }
 }

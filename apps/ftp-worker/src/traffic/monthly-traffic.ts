@@ -90,6 +90,12 @@ export class MonthlyTraffic {
     if (transfer !== undefined) transfer.ended = true;
   }
 
+  /** Whether {@link refresh} has nothing to do before the next transfer. */
+  get isSettled(): boolean {
+    for (const { pending } of this.months.values()) if (pending.size > 0) return false;
+    return true;
+  }
+
   /** Read the counters again for accounts that are moving bytes, or whose last transfers are not counted yet. */
   async refresh(): Promise<void> {
     const old = this.nowMs() - READ_AGAIN_MS;
