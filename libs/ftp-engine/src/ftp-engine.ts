@@ -16,7 +16,7 @@ import {
   type ResolvedEngineOptions,
   resolveOptions,
 } from './engine-options.js';
-import { addressesOf, Admission, type ConnectionAddresses, unmapped } from './frame/admission.js';
+import { addressesOf, Admission, type ConnectionAddresses, inIpv4Form } from './frame/admission.js';
 import { FtpSrvFrame } from './frame/ftp-srv-frame.js';
 import { connectRegistry, installRegistry } from './frame/registry.js';
 import type { EnginePorts } from './ports.js';
@@ -288,7 +288,7 @@ export class FtpEngine {
     this.#unheaded.delete(socket);
     if (header === null) return;
     if (header.addresses === null) return this.#admit(socket, originOf(own, listener, false));
-    this.#admit(socket, originOf(header.addresses, listener, true));
+    this.#admit(socket, originOf(inIpv4Form(header.addresses), listener, true));
   }
 
   #admit(socket: Socket, origin: SessionOrigin): void {
@@ -379,9 +379,9 @@ function ignore(): void {}
 /** Written out: V8 gives every copy by `{ ...addresses, listener }` a shape of its own, and what reads it never settles. */
 function originOf(addresses: ConnectionAddresses, listener: ListenerOptions, proxied: boolean): SessionOrigin {
   return {
-    remoteAddress: unmapped(addresses.remoteAddress),
+    remoteAddress: addresses.remoteAddress,
     remotePort: addresses.remotePort,
-    localAddress: unmapped(addresses.localAddress),
+    localAddress: addresses.localAddress,
     localPort: addresses.localPort,
     proxied,
     listener,

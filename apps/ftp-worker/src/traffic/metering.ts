@@ -10,6 +10,11 @@ export interface MeteringParts {
 }
 
 const EXCHANGE_MS = 1_000;
+/**
+ * Exchanges without a transfer after which there are none: the next transfer begins a new second, and a client whose
+ * transfers are shorter, in turn with pauses, would meet none ever.
+ */
+const QUIET_EXCHANGES = 60;
 
 type MeteredTransfer = Parameters<TransferMetering['open']>[0];
 
@@ -18,10 +23,10 @@ export class Metering implements TransferMetering {
   private timer: NodeJS.Timeout | null = null;
   private exchanging: Promise<void> | null = null;
   private running = 0;
+  private quiet = 0;
 
   constructor(private readonly parts: MeteringParts) {}
 
-  /** Once no transfer will be opened any more. */
   async stop(): Promise<void> {
     this.rest();
     await this.exchanging;
@@ -33,13 +38,15 @@ export class Metering implements TransferMetering {
     if (traffic.isLimited(began)) await traffic.begin(began, transfer.transferId, transfer.direction);
     rates.began(began, transfer.direction);
     this.running++;
+    this.quiet = 0;
     this.timer ??= setInterval(() => this.tick(), EXCHANGE_MS).unref();
     return new Meter(this.parts, transfer, began, () => this.running--);
   }
 
-  /** Nothing is compared, and nobody woken, while nothing moves. */
+  /** Nothing is compared, and nobody woken, where nothing has moved for a minute. */
   private tick(): void {
-    if (this.running === 0 && this.parts.traffic.isSettled) return this.rest();
+    if (this.running > 0) this.quiet = 0;
+    else if (++this.quiet > QUIET_EXCHANGES && this.parts.traffic.isSettled) return this.rest();
     this.exchanging ??= this.exchange().finally(() => (this.exchanging = null));
   }
 

@@ -199,8 +199,8 @@ export class ControlChannel implements ControlLink {
       if (nowMs - this.#endedAtMs >= limit) this.#destroy();
       return;
     }
-    // Whoever closed behind more commands than are read ahead is not seen by reading, nor are transfers begun after that.
-    if (this.transferring && this.#hasLeft()) {
+    // Whoever closed behind more commands than are read ahead is not seen by reading, nor is what begins after that.
+    if (this.#running?.abortable === true && this.#hasLeft()) {
       this.session.endReason ??= 'connection-closed';
       this.#abort('control-lost');
       return this.#end(CLIENT_GONE);
@@ -242,9 +242,12 @@ export class ControlChannel implements ControlLink {
   readonly #onData = (chunk: Buffer): void => {
     if (this.#finished || this.#ending !== null) return;
     this.#lastActivityMs = performance.now();
-    this.#reader.push(chunk);
-    this.#pump();
-    this.#reader.keep();
+    try {
+      this.#reader.push(chunk);
+      this.#pump();
+    } finally {
+      this.#reader.keep();
+    }
   };
 
   readonly #onEnd = (): void => {
@@ -295,7 +298,8 @@ export class ControlChannel implements ControlLink {
     socket.resume();
   }
 
-  #detach(socket: Socket): void {
+  #detach(): void {
+    const socket = this.#socket;
     this.#input.silence();
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
@@ -574,9 +578,8 @@ export class ControlChannel implements ControlLink {
       return this.#finish(INJECTION);
     }
     this.resetSession();
-    // Nothing may read the socket as commands once the client can have seen the 234. It is not paused: whoever reads the
-    // handshake begins in this turn of the event loop.
-    this.#input.silence();
+    // Nothing may read the socket as commands once the client can have seen the 234, and nothing does: whoever reads the
+    // handshake takes it over in this turn of the event loop.
     this.#send(accepted);
     this.#flush();
     this.#startTls();
@@ -586,7 +589,7 @@ export class ControlChannel implements ControlLink {
     const raw = this.#socket;
     const own = this.host.certificates.own;
     if (own === null || raw.destroyed) return this.#destroy();
-    this.#detach(raw);
+    this.#detach();
     // The TLS socket will report what happens to the raw one; its own error events must still have a listener.
     raw.on('error', this.#onError);
     raw.on('close', this.#onClose);

@@ -56,6 +56,27 @@ describe('LineReader', () => {
     expect(readerOf('RETR ABOR\r', '\n')).toEqual(['RETR ABOR']);
   });
 
+  it.each([
+    ['bytes that are not ASCII', ['\none x\r\ntwo caf\xe9\r\nthree\r\n']],
+    ['ASCII alone', ['\none x\r\ntwo y\r\nthree\r\n']],
+    ['a Telnet control', ['\none x\r\n\xff\xf1two y\r\nthree\r\n']],
+    ['the rest of a line', ['\none x\r\ntw', 'o \xe9\r\nthree\r\n']],
+  ])('keeps nothing of memory that others are read into, with %s left over', (_, chunks) => {
+    const memory = Buffer.alloc(256);
+    const reader = new LineReader(CAP, encodeName);
+    const first: (string | typeof OVERLONG | null)[] = [];
+    for (const chunk of ['ABOR\r', ...chunks]) {
+      const length = memory.write(chunk, 'latin1');
+      reader.push(memory.subarray(0, length));
+      // One line of each chunk only, as behind a command that runs.
+      first.push(reader.next());
+      reader.keep();
+      memory.fill('theirs\r\n');
+    }
+    const apart = readerOf(...['ABOR\r', ...chunks].map((chunk) => Buffer.from(chunk, 'latin1')));
+    expect([...first, ...linesOf(reader)]).toEqual(apart);
+  });
+
   it('reports an overlong line once and runs none of its bytes', () => {
     const long = 'X'.repeat(CAP + 1);
     expect(readerOf(`${long}\r\nNOOP\r\n`)).toEqual([OVERLONG, 'NOOP']);

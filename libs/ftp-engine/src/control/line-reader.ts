@@ -20,8 +20,8 @@ const URGENT_ABOR_BYTES = 13;
 
 /**
  * Bytes of a control connection to command lines: CRLF or bare LF, Telnet controls stripped (RFC 959 §2.3, RFC 854), a
- * cap on the length. Pull-based, so that the owner decides when the next line is looked at; holds at most one chunk and
- * one capped line.
+ * cap on the length. Pull-based, so that the owner decides when the next line is looked at; holds what was pushed and
+ * not pulled, and one capped line.
  */
 export class LineReader {
   #buffer: Buffer = EMPTY;
@@ -31,7 +31,7 @@ export class LineReader {
   /** The end of the last chunk that may be the beginning of a Telnet sequence. */
   #telnet: Buffer = EMPTY;
   #discarding = false;
-  /** Whether the buffer is the reader's own, and no part of a chunk. */
+  /** Whether the buffer is the reader's own, and no part of a chunk, whose memory others are read into as well. */
   #kept = true;
   /** A line was taken without its LF, which may still come in the stream. */
   #skipLineFeed = false;
@@ -56,7 +56,8 @@ export class LineReader {
     const rest = this.#at < this.#buffer.length ? this.#buffer.subarray(this.#at) : null;
     let bytes = chunk;
     let ascii = isAscii(chunk);
-    if (this.#telnet.length > 0 || (!ascii && chunk.includes(IAC))) {
+    const stripped = this.#telnet.length > 0 || (!ascii && chunk.includes(IAC));
+    if (stripped) {
       bytes = this.#stripTelnet(chunk);
       ascii = isAscii(bytes);
     }
@@ -68,7 +69,7 @@ export class LineReader {
     ascii &&= rest === null || this.#text !== null;
     this.#text = ascii ? this.#buffer.toString('latin1') : null;
     this.#at = 0;
-    this.#kept = rest !== null || bytes !== chunk;
+    this.#kept = rest !== null || stripped;
   }
 
   /** Copy what was pushed and not yet handed out to memory of the reader's own. */

@@ -25,7 +25,7 @@ export class SocketInput {
     readIntoMemory(socket, memory, (bytes) => this.#onChunk?.(memory.subarray(0, bytes)), null);
   }
 
-  /** Into the shared memory; from here on nobody can read the socket as a stream. */
+  /** Into the shared memory where that can be; from then on nobody can read the socket as a stream. */
   static of(socket: Socket): SocketInput {
     // What waits in the stream would be overtaken.
     return new SocketInput(socket, socket.readableLength === 0 && takesOwnMemory(socket));

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ResolvedEngineOptions } from '../engine-options.js';
 
-/** Of a connection, as they came; {@link unmapped} is what others see. */
+/** Of a connection, in the form that rules and replies want. */
 export interface ConnectionAddresses {
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -20,11 +20,20 @@ export function addressesOf(socket: Socket): ConnectionAddresses | null {
   ) {
     return null;
   }
-  return { remoteAddress, remotePort, localAddress, localPort };
+  return inIpv4Form({ remoteAddress, remotePort, localAddress, localPort });
 }
 
 /** An IPv4 client of a dual-stack listener shows as `::ffff:192.0.2.1`; rules and replies want the IPv4 form. */
-export function unmapped(address: string): string {
+export function inIpv4Form(addresses: ConnectionAddresses): ConnectionAddresses {
+  return {
+    remoteAddress: unmapped(addresses.remoteAddress),
+    remotePort: addresses.remotePort,
+    localAddress: unmapped(addresses.localAddress),
+    localPort: addresses.localPort,
+  };
+}
+
+function unmapped(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 

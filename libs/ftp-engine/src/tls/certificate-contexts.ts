@@ -90,7 +90,7 @@ export class CertificateContexts {
   #pair(sessionIdContext: string, ticketKeys: Buffer): { control: SecureContext; data: SecureContext } {
     const options = { ...this.#options, sessionIdContext, ticketKeys };
     const [control, data] = [createSecureContext(options), createSecureContext(options)];
-    // As data connections send none, a second one would be of use to nobody.
+    // Data connections send none: who uses a ticket only once cannot resume all of them with two either.
     limitTickets(control, 1);
     // A client that never reads its upload connection would leave them unread, and its close become a RST that loses data.
     limitTickets(data, 0);
