@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { loadConfig, workerPlace } from '@quayside/config';
+import { shareSocketShapes } from '@quayside/ftp-engine';
 import { createLog, NestLogger } from '@quayside/observability';
 import { answerParent, exitFatally, FatalError, letCompile, reportReady, stopOnRequest } from '@quayside/supervisor';
-import { shareSocketShapes } from '@quayside/ftp-engine';
 import { FtpWorker } from './ftp-worker.js';
 import { FtpWorkerModule } from './ftp-worker.module.js';
 

@@ -38,15 +38,16 @@ export class Metering implements TransferMetering {
     if (traffic.isLimited(began)) await traffic.begin(began, transfer.transferId, transfer.direction);
     rates.began(began, transfer.direction);
     this.running++;
-    this.quiet = 0;
     this.timer ??= setInterval(() => this.tick(), EXCHANGE_MS).unref();
-    return new Meter(this.parts, transfer, began, () => this.running--);
+    return new Meter(this.parts, transfer, began, () => {
+      this.running--;
+      this.quiet = 0;
+    });
   }
 
   /** Nothing is compared, and nobody woken, where nothing has moved for a minute. */
   private tick(): void {
-    if (this.running > 0) this.quiet = 0;
-    else if (++this.quiet > QUIET_EXCHANGES && this.parts.traffic.isSettled) return this.rest();
+    if (this.running === 0 && ++this.quiet > QUIET_EXCHANGES && this.parts.traffic.isSettled) return this.rest();
     this.exchanging ??= this.exchange().finally(() => (this.exchanging = null));
   }
 

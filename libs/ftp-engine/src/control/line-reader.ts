@@ -74,11 +74,7 @@ export class LineReader {
 
   /** Copy what was pushed and not yet handed out to memory of the reader's own. */
   keep(): void {
-    if (this.#kept) return;
-    this.#kept = true;
-    this.#buffer = this.#at < this.#buffer.length ? Buffer.from(this.#buffer.subarray(this.#at)) : EMPTY;
-    this.#text = this.#text === null ? null : this.#text.slice(this.#at);
-    this.#at = 0;
+    if (!this.#kept) this.#copyRest();
   }
 
   /** The next line without its end; null when more bytes are needed. */
@@ -127,15 +123,17 @@ export class LineReader {
     // One more than the cap: the CR of a line of exactly the cap.
     if (this.#discarding || length > this.capBytes + 1) {
       this.#discarding = true;
-      this.#buffer = EMPTY;
-    } else if (length === 0) {
-      this.#buffer = EMPTY;
-    } else if (this.#at > 0 || this.#buffer.buffer.byteLength > 2 * this.capBytes) {
-      this.#buffer = Buffer.from(this.#buffer.subarray(this.#at));
-      this.#kept = true;
+      this.#at = this.#buffer.length;
     }
-    this.#text = this.#buffer.length === 0 ? '' : this.#text === null ? null : this.#buffer.toString('latin1');
+    if (this.#at > 0 || this.#buffer.buffer.byteLength > 2 * this.capBytes) this.#copyRest();
+  }
+
+  #copyRest(): void {
+    const empty = this.#at === this.#buffer.length;
+    this.#buffer = empty ? EMPTY : Buffer.from(this.#buffer.subarray(this.#at));
+    this.#text = empty ? '' : (this.#text?.slice(this.#at) ?? null);
     this.#at = 0;
+    this.#kept = true;
   }
 
   #stripTelnet(chunk: Buffer): Buffer {
