@@ -191,6 +191,17 @@ describe('FtpEngine', () => {
     expect(await client.closed()).toBe('');
   });
 
+  it('ends them also after it has rested with no session', async () => {
+    fixture = await startEngine({ timeouts: { idle: 100 } });
+    for (let round = 0; round < 2; round++) {
+      const client = await fixture.login();
+      expect((await client.reply()).code).toBe(421);
+      await client.closed();
+      // Some ticks without a session.
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+  });
+
   it('ends sessions whose data connection stays unused past the stall deadline, not past the idle one', async () => {
     fixture = await startEngine({ timeouts: { idle: 60, stall: 240 } });
     const client = await fixture.login();

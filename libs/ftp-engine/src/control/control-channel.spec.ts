@@ -315,6 +315,31 @@ describe('the control channel', () => {
     expect(await codes(client, 1002)).toEqual([150, 226, ...Array<number>(1000).fill(200)]);
   });
 
+  it('runs what waits behind a full queue as its own client sent it, whatever others send meanwhile', async () => {
+    const slow = new Slow();
+    const told: string[] = [];
+    const tell = defineCommand({
+      directive: 'TELL',
+      syntax: '',
+      description: '',
+      rfc: '',
+      handler: ({ arg }) => {
+        told.push(arg);
+        return reply(200, 'Told.');
+      },
+    });
+    const { client } = await open([slow.definition, tell], { limits: { queuedCommands: 1 } });
+    const other = await open([tell]);
+    client.write('SLOW\r\nTELL one\r\nTELL zw\u{f6}lf\r\nTELL three\r\n');
+    const run = await slow.run();
+    other.client.write('TELL theirs-and-theirs-alone, long enough to lie over all of it\r\n');
+    expect(await codes(other.client, 1)).toEqual([200]);
+    told.length = 0;
+    run.finish(DONE);
+    expect(await codes(client, 5)).toEqual([150, 226, 200, 200, 200]);
+    expect(told).toEqual(['one', 'zw\u{f6}lf', 'three']);
+  });
+
   it('runs nothing for a client that reads no replies, and drops it in the end', async () => {
     let calls = 0;
     const talk = defineCommand({
