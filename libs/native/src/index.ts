@@ -1,4 +1,4 @@
-export { errorCode } from './c-library.js';
+export { errorCode, systemError } from './c-library.js';
 export { hasNativeFolder, isEscape } from './native-folder.js';
 export { hasHungUp } from './hung-up.js';
 export * from './open-beneath.js';

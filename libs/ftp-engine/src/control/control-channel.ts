@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { asDomainError, ROOT, toReply } from '@quayside/domain';
 import { hasHungUp } from '@quayside/native';
-import { decodeName, encodeName } from '@quayside/storage';
+import { encodeName } from '@quayside/storage';
 import type { CommandDefinition } from '../commands/define-command.js';
 import type { ControlLink, RunningCommand, Session } from '../session/session.js';
 import { descriptorOf } from '../transfer/socket-descriptor.js';
@@ -20,6 +20,8 @@ import { LineReader, OVERLONG } from './line-reader.js';
 import { isForeignProtocol } from './pre-login.js';
 import { type Reply, reply } from './reply.js';
 import { SocketInput } from './socket-input.js';
+import { SocketOutput } from './socket-output.js';
+import { stayAwake } from './stay-awake.js';
 
 const TOO_LONG = reply(500, 'Command line too long.');
 const TOO_LONG_AGAIN = reply(500, 'Command line too long.', 'close');
@@ -40,6 +42,8 @@ const ABOR_LINE = /^[^A-Za-z\n]*ABOR *\r?$/im;
 
 /** Reply bytes that are gathered before they are written in the middle of a batch. */
 const FLUSH_AT = 64 * 1024;
+/** A client that answers a reply with its next command within this time, in milliseconds, is near. */
+const NEAR_MS = 0.4;
 /** Longest wait for a command to stop after the session was told to end, in milliseconds. */
 const STOP_DEADLINE = 10_000;
 
@@ -66,6 +70,7 @@ export class ControlChannel implements ControlLink {
   /** Under the TLS socket; null in clear. */
   #raw: Socket | null = null;
   #input: SocketInput;
+  #output: SocketOutput;
   readonly #reader: LineReader;
   /** Lines that wait behind the running command. */
   #queue: (string | typeof OVERLONG)[] = [];
@@ -95,6 +100,9 @@ export class ControlChannel implements ControlLink {
   #settled = false;
   #commandsBeforeLogin = 0;
   #overlongLines = 0;
+  #repliedAtMs = 0;
+  /** The last command came so soon after a reply that it pays to wait awake for the next. */
+  #near = false;
   /** Deadlines go by the clock that nobody sets (`performance.now()`), whatever the wall clock does meanwhile. */
   #lastActivityMs: number;
   readonly #whenClosed: Promise<void>;
@@ -107,6 +115,7 @@ export class ControlChannel implements ControlLink {
   ) {
     this.#socket = socket;
     this.#input = SocketInput.of(socket);
+    this.#output = new SocketOutput(socket, this.#onDrain);
     this.#reader = new LineReader(session.engine.options.limits.commandLineBytes, encodeName);
     this.#lastActivityMs = session.openedMs;
     this.#whenClosed = new Promise((resolve) => {
@@ -242,6 +251,7 @@ export class ControlChannel implements ControlLink {
   readonly #onData = (chunk: Buffer): void => {
     if (this.#finished || this.#ending !== null) return;
     this.#lastActivityMs = performance.now();
+    this.#near = this.#lastActivityMs - this.#repliedAtMs < NEAR_MS;
     try {
       this.#reader.push(chunk);
       this.#pump();
@@ -291,7 +301,6 @@ export class ControlChannel implements ControlLink {
     const socket = this.#socket;
     this.#input.listen(this.#onData);
     socket.on('end', this.#onEnd);
-    socket.on('drain', this.#onDrain);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
     this.#paused = false;
@@ -301,8 +310,8 @@ export class ControlChannel implements ControlLink {
   #detach(): void {
     const socket = this.#socket;
     this.#input.silence();
+    this.#output.silence();
     socket.off('end', this.#onEnd);
-    socket.off('drain', this.#onDrain);
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
   }
@@ -535,13 +544,11 @@ export class ControlChannel implements ControlLink {
     const text = this.#out;
     if (text === '' || this.#closed) return;
     this.#out = '';
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    if (isAsciiText(text)) socket.write(text, 'latin1');
-    else socket.write(decodeName(text));
-    if (socket.writableLength > this.session.engine.options.limits.unreadReplyBytes && this.#blockedAtMs === 0) {
-      this.#blockedAtMs = performance.now();
-    }
+    this.#output.write(text);
+    this.#repliedAtMs = performance.now();
+    if (this.#near) stayAwake(this.#repliedAtMs);
+    const { unreadReplyBytes } = this.session.engine.options.limits;
+    if (this.#output.waitingBytes > unreadReplyBytes && this.#blockedAtMs === 0) this.#blockedAtMs = performance.now();
   }
 
   /** Stop reading while too much waits, and begin again. */
@@ -609,6 +616,7 @@ export class ControlChannel implements ControlLink {
     this.#socket = socket;
     this.#raw = raw;
     this.#input = SocketInput.of(socket);
+    this.#output = new SocketOutput(socket, this.#onDrain);
     socket.on('_tlsError', this.#onError);
     this.#attach();
     this.host.onSecured(socket);
@@ -651,9 +659,8 @@ export class ControlChannel implements ControlLink {
     this.#reader.clear();
     this.session.dropDataChannel();
     if (this.#socket.destroyed) return;
-    this.#socket.end();
+    this.#output.end(this.#inputEnded);
     if (this.#paused) this.#socket.resume();
-    if (this.#inputEnded) this.#socket.destroySoon();
   }
 
   #destroy(): void {
@@ -687,12 +694,6 @@ export class ControlChannel implements ControlLink {
 }
 
 function ignore(): void {}
-
-/** By hand: a regular expression takes a call out of compiled code for each reply. */
-function isAsciiText(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false;
-  return true;
-}
 
 function lengthOf(line: string | typeof OVERLONG): number {
   return typeof line === 'string' ? line.length : 0;

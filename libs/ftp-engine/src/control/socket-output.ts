@@ -1,0 +1,162 @@
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { types } from 'node:util';
+import { systemError } from '@quayside/native';
+import { decodeName } from '@quayside/storage';
+
+/** A write that Node's handle has under way; one that ends at once leaves it as it was. */
+interface WriteRequest {
+  oncomplete?: (this: WriteRequest, status: number) => void;
+  output?: SocketOutput | null;
+  bytes?: number;
+  /** Kept until it is written. */
+  buffer?: Buffer | null;
+}
+
+interface WritingHandle {
+  writeLatin1String(request: WriteRequest, text: string): number;
+  writeBuffer(request: WriteRequest, bytes: Buffer): number;
+}
+
+/** What Node's own streams write with. */
+interface HandleWrites {
+  readonly WriteWrap: new () => WriteRequest;
+  readonly streamBaseState: Int32Array;
+  readonly kLastWriteWasAsync: number;
+}
+
+let found: HandleWrites | null | undefined;
+
+function handleWrites(): HandleWrites | null {
+  if (found !== undefined) return found;
+  found = null;
+  try {
+    const streams = (process as unknown as { binding(name: string): Partial<HandleWrites> }).binding('stream_wrap');
+    const complete =
+      typeof streams.WriteWrap === 'function' &&
+      types.isInt32Array(streams.streamBaseState) &&
+      Number.isInteger(streams.kLastWriteWasAsync);
+    if (complete) found = streams as HandleWrites;
+  } catch {
+    // A Node that does not give it away: its streams do.
+  }
+  return found;
+}
+
+function handleOf(socket: Socket): WritingHandle | null {
+  return (socket as unknown as { readonly _handle: WritingHandle | null })._handle;
+}
+
+/** Exactly Node's sockets: what else writes like one, in tests, has no handle of this kind. */
+function takesHandleWrites(socket: Socket): boolean {
+  const kind: unknown = Object.getPrototypeOf(socket);
+  if (kind !== Socket.prototype && kind !== TLSSocket.prototype) return false;
+  return typeof handleOf(socket)?.writeLatin1String === 'function' && handleWrites() !== null;
+}
+
+/** For the next write of any connection. */
+let spare: WriteRequest | null = null;
+
+/**
+ * What goes out on a control connection. A reply by way of Node's stream takes as long as all else that a NOOP costs
+ * outside the kernel, so where Node's handle can be written to it is; else the stream is.
+ */
+export class SocketOutput {
+  readonly #socket: Socket;
+  readonly #onDrained: () => void;
+  readonly #direct: boolean;
+  /** TLS takes one write at a time. */
+  readonly #onlyOne: boolean;
+  #underWayBytes = 0;
+  #waiting = '';
+  #ending: 'end' | 'close' | null = null;
+
+  /** `onDrained`: what could not be written at once has been. */
+  constructor(socket: Socket, onDrained: () => void) {
+    this.#socket = socket;
+    this.#onDrained = onDrained;
+    this.#direct = takesHandleWrites(socket);
+    this.#onlyOne = socket instanceof TLSSocket;
+    if (!this.#direct) socket.on('drain', onDrained);
+  }
+
+  /** Bytes that were given to {@link write} and are not with the operating system; text that waits counts by characters. */
+  get waitingBytes(): number {
+    return this.#underWayBytes + this.#waiting.length + this.#socket.writableLength;
+  }
+
+  /** Text in the form of names (`decodeName`), all of it. Does nothing where the connection is no longer writable. */
+  write(text: string): void {
+    if (!this.#socket.writable || this.#ending !== null) return;
+    if (this.#underWayBytes > 0 && this.#onlyOne) this.#waiting += text;
+    else if (this.#direct) this.#send(text);
+    else if (isAsciiText(text)) this.#socket.write(text, 'latin1');
+    else this.#socket.write(decodeName(text));
+  }
+
+  /** Nothing more follows what was written. `close`: nor is anything read. */
+  end(close: boolean): void {
+    this.#ending = close ? 'close' : 'end';
+    if (this.#underWayBytes === 0 || !this.#onlyOne) this.#end();
+  }
+
+  /** Nobody is told anything any more. */
+  silence(): void {
+    if (!this.#direct) this.#socket.off('drain', this.#onDrained);
+  }
+
+  #end(): void {
+    if (this.#ending === 'close') this.#socket.destroySoon();
+    else this.#socket.end();
+  }
+
+  #send(text: string): void {
+    const handle = handleOf(this.#socket);
+    if (handle === null) return;
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = handleWrites()!;
+    const request = (spare ??= new WriteWrap());
+    const bytes = isAsciiText(text) ? null : decodeName(text);
+    const error = bytes === null ? handle.writeLatin1String(request, text) : handle.writeBuffer(request, bytes);
+    if (error !== 0) {
+      this.#socket.destroy(systemError(-error, 'write'));
+      return;
+    }
+    if (streamBaseState[kLastWriteWasAsync] === 0) return;
+    spare = null;
+    request.oncomplete = completed;
+    request.output = this;
+    request.buffer = bytes;
+    request.bytes = bytes?.length ?? text.length;
+    this.#underWayBytes += request.bytes;
+  }
+
+  /** A write that was under way has ended. `status`: 0, or a negative errno. */
+  written(bytes: number, status: number): void {
+    this.#underWayBytes -= bytes;
+    if (this.#socket.destroyed) return;
+    if (status < 0) {
+      this.#socket.destroy(systemError(-status, 'write'));
+      return;
+    }
+    if (this.#underWayBytes > 0) return;
+    const text = this.#waiting;
+    this.#waiting = '';
+    if (text !== '') this.#send(text);
+    if (this.#underWayBytes > 0 || this.#socket.destroyed) return;
+    if (this.#ending !== null && this.#onlyOne) this.#end();
+    else this.#onDrained();
+  }
+}
+
+function completed(this: WriteRequest, status: number): void {
+  const { output, bytes } = this;
+  this.output = null;
+  this.buffer = null;
+  output!.written(bytes!, status);
+}
+
+/** By hand: a regular expression takes a call out of compiled code for each reply. */
+function isAsciiText(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
+}
