@@ -7,5 +7,6 @@ export { type FileFacts, type FileIdentity, type FolderReader, joinPath, O_PATH,
 export type { RootedFolder, SystemPath } from './rooted-folder.js';
 export * from './reuse-port.js';
 export * from './sendfile.js';
+export { canMoveToFile, type Moved, moveToFile } from './splice.js';
 export * from './tls-tickets.js';
 export { passNewConnections } from './pass-new-connections.js';

@@ -1,12 +1,11 @@
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { types } from 'node:util';
 import { systemError } from '@quayside/native';
 import { decodeName } from '@quayside/storage';
+import { streamBinding, type WriteRequest } from '../frame/stream-binding.js';
 
-/** A write that Node's handle has under way; one that ends at once leaves it as it was. */
-interface WriteRequest {
-  oncomplete?: (this: WriteRequest, status: number) => void;
+/** Of a reply that could not be written at once. */
+interface ReplyRequest extends WriteRequest {
   output?: SocketOutput | null;
   bytes?: number;
   /** Kept until it is written. */
@@ -18,31 +17,6 @@ interface WritingHandle {
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
 }
 
-/** What Node's own streams write with. */
-interface HandleWrites {
-  readonly WriteWrap: new () => WriteRequest;
-  readonly streamBaseState: Int32Array;
-  readonly kLastWriteWasAsync: number;
-}
-
-let found: HandleWrites | null | undefined;
-
-function handleWrites(): HandleWrites | null {
-  if (found !== undefined) return found;
-  found = null;
-  try {
-    const streams = (process as unknown as { binding(name: string): Partial<HandleWrites> }).binding('stream_wrap');
-    const complete =
-      typeof streams.WriteWrap === 'function' &&
-      types.isInt32Array(streams.streamBaseState) &&
-      Number.isInteger(streams.kLastWriteWasAsync);
-    if (complete) found = streams as HandleWrites;
-  } catch {
-    // A Node that does not give it away: its streams do.
-  }
-  return found;
-}
-
 function handleOf(socket: Socket): WritingHandle | null {
   return (socket as unknown as { readonly _handle: WritingHandle | null })._handle;
 }
@@ -51,11 +25,11 @@ function handleOf(socket: Socket): WritingHandle | null {
 function takesHandleWrites(socket: Socket): boolean {
   const kind: unknown = Object.getPrototypeOf(socket);
   if (kind !== Socket.prototype && kind !== TLSSocket.prototype) return false;
-  return typeof handleOf(socket)?.writeLatin1String === 'function' && handleWrites() !== null;
+  return typeof handleOf(socket)?.writeLatin1String === 'function' && streamBinding() !== null;
 }
 
 /** For the next write of any connection. */
-let spare: WriteRequest | null = null;
+let spare: ReplyRequest | null = null;
 
 /**
  * What goes out on a control connection. A reply by way of Node's stream takes as long as all else that a NOOP costs
@@ -113,8 +87,8 @@ export class SocketOutput {
   #send(text: string): void {
     const handle = handleOf(this.#socket);
     if (handle === null) return;
-    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = handleWrites()!;
-    const request = (spare ??= new WriteWrap());
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = streamBinding()!;
+    const request: ReplyRequest = (spare ??= new WriteWrap());
     const bytes = isAsciiText(text) ? null : decodeName(text);
     const error = bytes === null ? handle.writeLatin1String(request, text) : handle.writeBuffer(request, bytes);
     if (error !== 0) {
@@ -148,7 +122,7 @@ export class SocketOutput {
   }
 }
 
-function completed(this: WriteRequest, status: number): void {
+function completed(this: ReplyRequest, status: number): void {
   const { output, bytes } = this;
   this.output = null;
   this.buffer = null;

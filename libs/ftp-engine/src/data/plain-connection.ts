@@ -1,4 +1,5 @@
 import { type Server, Socket } from 'node:net';
+import { streamBinding } from '../frame/stream-binding.js';
 
 /**
  * Node's binding under an accepted TCP connection. It is not documented, so every use of it stands behind a look at what
@@ -17,29 +18,6 @@ export interface TcpHandle {
   close(): void;
 }
 
-interface StreamBinding {
-  readonly kReadBytesOrError: number;
-  readonly streamBaseState: Int32Array;
-}
-
-let binding: StreamBinding | null | undefined;
-
-/** Null where Node does not let it be seen. */
-function streamBinding(): StreamBinding | null {
-  if (binding !== undefined) return binding;
-  binding = null;
-  try {
-    const look = (process as unknown as { binding?: (name: string) => Partial<StreamBinding> }).binding;
-    const found = look?.('stream_wrap');
-    if (ArrayBuffer.isView(found?.streamBaseState) && typeof found.kReadBytesOrError === 'number') {
-      binding = found as StreamBinding;
-    }
-  } catch {
-    // Then connections are sockets.
-  }
-  return binding;
-}
-
 const METHODS = ['useUserBuffer', 'readStart', 'readStop', 'setNoDelay', 'getpeername', 'close'] as const;
 
 function isTcpHandle(handle: unknown): handle is TcpHandle {
@@ -49,7 +27,8 @@ function isTcpHandle(handle: unknown): handle is TcpHandle {
 
 /** Of the read that a handle has just reported: its bytes, or a negative error number of libuv's. */
 export function bytesRead(): number {
-  return binding!.streamBaseState[binding!.kReadBytesOrError]!;
+  const { streamBaseState, kReadBytesOrError } = streamBinding()!;
+  return streamBaseState[kReadBytesOrError]!;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface ByteSink {
 export interface ByteSource {
   /** Chunks that follow one another may lie side by side in one piece of memory. */
   readonly reusesMemory: boolean;
+  /** Of the connection itself, where its bytes are the upload's as they come; null where they are not, or it is closed. */
+  readonly descriptor: number | null;
   start(sink: ByteSink): void;
   pause(): void;
   resume(): void;
@@ -47,6 +49,7 @@ export function sourceOf(
 
 /** By the events of a socket of Node's, where that can be had into memory of ours. */
 export class SocketSource implements ByteSource {
+  readonly descriptor = null;
   #sink: ByteSink | null = null;
   #ring: ReceiveRing | null = null;
 
@@ -124,6 +127,11 @@ class HandleSource implements ByteSource {
     buffers: BufferPool,
   ) {
     this.#memory = new RingMemory(buffers);
+  }
+
+  get descriptor(): number | null {
+    const { fd } = this.handle;
+    return this.connection.destroyed || fd < 0 ? null : fd;
   }
 
   start(sink: ByteSink): void {

@@ -74,10 +74,14 @@ describe('large writes', () => {
   });
 
   it('go to a thread for a while after a disk was behind with one', async () => {
-    const { here, hop } = await written(1, (bytes) => bytes === 0);
+    const { here, hop } = await written(1, (bytes) => bytes < 2 * MIB);
     expect(sum(hop)).toBeGreaterThanOrEqual(60 * MIB);
     expect(here.length).toBeGreaterThan(1);
     expect(sum(here) + sum(hop)).toBe(70 * MIB);
+  });
+
+  it('stay where they are after one that was slow alone', async () => {
+    expect(sum((await written(1, (bytes) => bytes === 0)).here)).toBe(70 * MIB);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { canMoveToFile, type Moved, moveToFile } from '@quayside/native';
 import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
 import type { AsciiDecoder } from './ascii.js';
@@ -33,6 +34,11 @@ const GATHER_BYTES = 256 * 1024;
 const HIGH_WATER_BYTES = 1024 * 1024;
 /** Bytes of a slow upload do not stay in memory longer than this before they are written. */
 const FLUSH_AFTER_MS = 1000;
+/** So much is moved from the connection to the file before others have their turn, and where a limit is to be kept. */
+const MOVE_BYTES = 1024 * 1024;
+const LIMITED_MOVE_BYTES = 256 * 1024;
+/** Where less than this had come, the client is slower than we are, and is waited for. */
+const LEAST_MOVED_BYTES = 64 * 1024;
 /** Up to this size a whole file is written without a thread-pool hop, where the backend can. */
 const SYNC_WRITE_BYTES = 64 * 1024;
 /** A large write without a hop that took longer shows a disk that is behind: then others would wait for it too. */
@@ -68,8 +74,11 @@ export class UploadStream implements ByteSink {
   /** The quota gave nothing ahead of need: it is asked for what has come only. */
   #quotaEnds = false;
   #settle: (() => void) | null = null;
-  /** From here on large writes need no thread: with one core, one would only take turns with this one. */
-  #inlineFrom: number | null = null;
+  /** The disk was behind: until so much is stored a thread writes, so that nobody else waits for it. */
+  #behindUntil = 0;
+  #wasSlow = false;
+  /** Null until it is asked. */
+  #mayMove: boolean | null = null;
 
   constructor(options: UploadStreamOptions) {
     this.#options = options;
@@ -233,6 +242,7 @@ export class UploadStream implements ByteSink {
         // More, and the end, may have come after the last look at what waits.
         if (this.#isDue()) this.#pump();
         else if (this.#ended) this.#finish();
+        else this.#move();
       });
   }
 
@@ -294,11 +304,84 @@ export class UploadStream implements ByteSink {
     this.#stored(bytes);
   }
 
+  /** Large writes need no thread: with one core, one would only take turns with this one. */
   get #isInline(): boolean {
     const { writer, cores = availableParallelism } = this.#options;
-    if (writer.writeSync === null) return false;
-    this.#inlineFrom ??= cores() === 1 ? 0 : Infinity;
-    return this.#storedBytes >= this.#inlineFrom;
+    if (writer.writeSync === null || this.#storedBytes < this.#behindUntil) return false;
+    return this.#moves || cores() === 1;
+  }
+
+  /** Bytes may go from the connection to the file without anybody's having a look at them. */
+  get #moves(): boolean {
+    const { source, writer, hash, decoder } = this.#options;
+    this.#mayMove ??=
+      hash === null && decoder === null && source.descriptor !== null && writer.fd !== null && canMoveToFile();
+    return this.#mayMove;
+  }
+
+  /** What came behind what has been written goes to the file without entering the process, for as long as more comes. */
+  #move(): void {
+    if (!this.#moves || !this.#isInline || this.#pendingBytes > 0 || this.#paused || !this.#moveOnce()) return;
+    this.#options.source.pause();
+    setImmediate(this.#moveOn);
+  }
+
+  readonly #moveOn = (): void => {
+    if (this.#settle === null) return;
+    if (this.#moveOnce()) setImmediate(this.#moveOn);
+    else if (this.#failure === null && !this.#paused) this.#options.source.resume();
+  };
+
+  /** Whether it is likely that more has come. */
+  #moveOnce(): boolean {
+    const { source, writer, lease, maxBytes, pace } = this.#options;
+    const room = Math.min(lease.coveredBytes, maxBytes() ?? Infinity) - writer.bytes;
+    const most = Math.min(room, pace.isFree ? MOVE_BYTES : LIMITED_MOVE_BYTES);
+    const { descriptor } = source;
+    // What is left of quota or cap is used up by the way that knows what to say at its end.
+    if (descriptor === null || most < LIMITED_MOVE_BYTES) return false;
+    const startedAtMs = performance.now();
+    let moved: Moved;
+    try {
+      moved = moveToFile(descriptor, writer.fd!, writer.bytes, most);
+    } catch (error) {
+      this.onError(error as Error);
+      return false;
+    }
+    const nowMs = performance.now();
+    const { bytes, rest } = moved;
+    if (bytes > 0) {
+      writer.advance(bytes);
+      this.#moved(bytes, nowMs);
+      this.#lookAt(nowMs - startedAtMs);
+    }
+    if (rest !== null) this.#takeBack(rest, nowMs);
+    return (
+      this.#failure === null &&
+      this.#throttleTimer === null &&
+      this.#isInline &&
+      this.#moves &&
+      bytes >= LEAST_MOVED_BYTES
+    );
+  }
+
+  #moved(bytes: number, nowMs: number): void {
+    this.#stall.touch(nowMs);
+    this.#receivedBytes += bytes;
+    this.#stored(bytes);
+    this.#askAhead(this.#options.writer.bytes);
+    this.#slowDown(bytes, nowMs);
+  }
+
+  /** The file does not take them like this: by the usual way from now on, which also says what is wrong. */
+  #takeBack(rest: Buffer, nowMs: number): void {
+    this.#mayMove = false;
+    try {
+      this.#options.writer.writeSync!(rest);
+      this.#moved(rest.length, nowMs);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   }
 
   #storeInline(chunks: readonly Uint8Array[]): void {
@@ -310,7 +393,14 @@ export class UploadStream implements ByteSink {
       writer.writeSync!(chunk);
       slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
     }
-    if (slowestMs > SLOW_WRITE_MS) this.#inlineFrom = this.#storedBytes + BEHIND_BYTES;
+    this.#lookAt(slowestMs);
+  }
+
+  /** One slow write alone may be another process that had its turn on the core. */
+  #lookAt(writeMs: number): void {
+    const slow = writeMs > SLOW_WRITE_MS;
+    if (slow && this.#wasSlow) this.#behindUntil = this.#storedBytes + BEHIND_BYTES;
+    this.#wasSlow = slow;
   }
 
   #stored(bytes: number): void {
@@ -341,15 +431,15 @@ export class UploadStream implements ByteSink {
     if (capped < wanted) {
       return { bytes: capped, failure: () => new TransferFailure('quota.file-too-large', 'FILE_TOO_LARGE') };
     }
-    if (this.#extension === null && !this.#quotaEnds && lease.coveredBytes - total < this.#stepBytes / 2) {
-      this.#extend(total);
-    }
+    this.#askAhead(total);
     return { bytes: wanted, failure: () => new TransferFailure('quota.exceeded', 'QUOTA') };
   }
 
   /** Ask for the next piece of quota while the present one is still being used. */
-  #extend(total: number): void {
+  #askAhead(total: number): void {
     const { lease } = this.#options;
+    const enough = lease.coveredBytes - total >= this.#stepBytes / 2;
+    if (enough || this.#extension !== null || this.#quotaEnds) return;
     const asked = this.#aheadOf(total);
     if (asked <= lease.coveredBytes) return;
     this.#lookAhead = new AbortController();
