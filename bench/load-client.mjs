@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ProcessGroup } from './process-group.mjs';
 
-const SOURCE = join(import.meta.dirname, 'client/load-client.c');
-
-/** Throws with what to install where it cannot be compiled. */
-export function compileLoadClient(folder) {
-  const program = join(folder, 'load-client');
+/** One of the programs in client/; throws with what to install where it cannot be compiled. */
+export function compileClient(folder, name) {
+  const program = join(folder, name);
+  const source = join(import.meta.dirname, 'client', `${name}.c`);
   try {
-    execFileSync('cc', ['-O2', '-o', program, SOURCE, '-lssl', '-lcrypto', '-lpthread'], { stdio: 'pipe' });
+    execFileSync('cc', ['-O2', '-o', program, source, '-lssl', '-lcrypto', '-lpthread'], { stdio: 'pipe' });
   } catch (error) {
     throw new Error(
-      `The load client could not be compiled: apt-get install gcc libc6-dev libssl-dev\n${error.stderr ?? error.message}`,
+      `The ${name} could not be compiled: apt-get install gcc libc6-dev libssl-dev\n${error.stderr ?? error.message}`,
       { cause: error },
     );
   }

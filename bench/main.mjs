@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fail, setup } from '../scripts/setup.mjs';
 import { makeCertificate } from './certificate.mjs';
 import { BIG_BYTES, emptyUploads, makeDataSet, QUICK_BIG_BYTES, touchMemory } from './data-set.mjs';
-import { compileLoadClient, LoadClient } from './load-client.mjs';
+import { compileClient, LoadClient } from './load-client.mjs';
 import { describeMachine, load } from './machine.mjs';
 import { MEASUREMENTS, warmUp } from './measurements.mjs';
 import { readOptions, USAGE } from './options.mjs';
@@ -66,7 +66,7 @@ async function bench(options, rows) {
   makeDataSet(files, { bigBytes: options.quick ? QUICK_BIG_BYTES : BIG_BYTES });
   const { found, missing } = findPeers(peerNames(options), { scratch, files, tls });
   for (const { name, why } of missing) console.log(`${name} is not here and left out: ${why}`);
-  const client = new LoadClient(compileLoadClient(scratch), { core: options.clientCore });
+  const client = new LoadClient(compileClient(scratch, 'load-client'), { core: options.clientCore });
   const place = { core: options.serverCore, scratch, files, tls };
   const out = options.out ?? join(RESULTS, `${new Date().toISOString().slice(0, 19).replaceAll(':', '')}Z.json`);
   const profile = options.profile ? resolve(dirname(out), 'profiles') : null;

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { fail, setup } from '../scripts/setup.mjs';
 import { makeCertificate } from './certificate.mjs';
-import { compileLoadClient, LoadClient } from './load-client.mjs';
+import { compileClient, LoadClient } from './load-client.mjs';
 import { describeMachine, load } from './machine.mjs';
 import { removeGroupParents, sleep } from './process-group.mjs';
 import { isInside, runInside } from './sandbox.mjs';
@@ -53,7 +53,7 @@ async function measure({ curves, small, out }) {
   const files = join(scratch, 'files');
   mkdirSync(files);
   const tls = await makeCertificate(scratch, 'ecdsa');
-  const client = new LoadClient(compileLoadClient(scratch), { core: 1 });
+  const client = new LoadClient(compileClient(scratch, 'load-client'), { core: 1 });
   // Each account logs in for the first time here: at the default cost that would measure bcrypt and nothing else.
   const server = new Quayside({ core: 0, scratch, files, tls, profile: null, settings: { BCRYPT_COST: '4' } });
   const context = { server, client, small };
