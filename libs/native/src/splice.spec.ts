@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { cLibrary } from './c-library.js';
 import { canMoveToFile, moveToFile } from './splice.js';
 
-const where = canMoveToFile() ? describe : describe.skip;
+const where = process.platform === 'linux' ? describe : describe.skip;
 
 where('moveToFile', () => {
   const content = randomBytes(3 * 1024 * 1024 + 123);
@@ -49,7 +50,7 @@ where('moveToFile', () => {
     let moved = 0;
     let rest = Buffer.alloc(0);
     for (let tries = 0; moved + rest.length < bytes && tries < 10_000; tries++) {
-      const step = moveToFile(socketFd(), fileFd, at + moved, most);
+      const step = moveToFile(socketFd(), fileFd, at + moved, most)!;
       expect(step.bytes + (step.rest?.length ?? 0)).toBeLessThanOrEqual(most);
       moved += step.bytes;
       if (step.rest !== null) rest = Buffer.concat([rest, step.rest]);
@@ -57,6 +58,19 @@ where('moveToFile', () => {
     }
     return { moved, rest };
   }
+
+  it('is there where koffi is', () => {
+    expect(canMoveToFile()).toBe(cLibrary() !== null);
+  });
+
+  it('is closed to what is no connection, of which nothing is taken', () => {
+    writeFileSync(path, 'some');
+    const other = openSync(join(folder, 'other'), 'w+');
+    const folderFd = openSync(folder, 'r');
+    expect(moveToFile(folderFd, other, 0, 65_536)).toBeNull();
+    closeSync(folderFd);
+    closeSync(other);
+  });
 
   it('moves what comes behind what the file has, in pieces, and nothing where nothing came or the peer has ended', async () => {
     writeFileSync(path, 'head');

@@ -1,9 +1,16 @@
 import { closeSync, readSync } from 'node:fs';
 import { cLibrary, systemError, type CLibrary } from './c-library.js';
 
+const EPERM = 1;
 const EINTR = 4;
+const EBADF = 9;
 const EAGAIN = 11;
+const ENOMEM = 12;
+const EINVAL = 22;
 const ENOSYS = 38;
+const EOPNOTSUPP = 95;
+/** Of the call and not of the connection: nothing was taken, and its bytes can still be read. */
+const REFUSALS: ReadonlySet<number> = new Set([EPERM, EBADF, ENOMEM, EINVAL, ENOSYS, EOPNOTSUPP]);
 const F_SETPIPE_SZ = 1031;
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
@@ -76,10 +83,11 @@ export interface Moved {
 /**
  * Move what has come on a non-blocking socket into a file at `at`, at most `mostBytes` and a megabyte, without its bytes
  * entering the process (splice(2)). Blocks for as long as the file takes to be written to, and never for the socket: zero
- * bytes where nothing has come, or the peer has ended. Throws a system error where the connection is broken.
+ * bytes where nothing has come, or the peer has ended. Null where this way is closed to this connection. Throws a system
+ * error where the connection is broken.
  */
-export function moveToFile(socketFd: number, fileFd: number, at: number, mostBytes: number): Moved {
-  if (!canMoveToFile()) throw systemError(ENOSYS, 'splice');
+export function moveToFile(socketFd: number, fileFd: number, at: number, mostBytes: number): Moved | null {
+  if (!canMoveToFile()) return null;
   const { splice, library } = calls!;
   const between = pipe!;
   const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
@@ -87,37 +95,38 @@ export function moveToFile(socketFd: number, fileFd: number, at: number, mostByt
   if (taken < 0) {
     const errno = library.koffi.errno();
     if (errno === EAGAIN || errno === EINTR) return { bytes: 0, rest: null };
+    if (REFUSALS.has(errno)) return null;
     throw systemError(errno, 'splice');
   }
   let moved = 0;
-  while (moved < taken) {
-    offset.writeBigInt64LE(BigInt(at + moved));
-    const bytes = splice(between.readFd, null, fileFd, offset, taken - moved, SPLICE_F_MOVE);
-    if (bytes > 0) moved += bytes;
-    else if (bytes === 0 || library.koffi.errno() !== EINTR)
-      return { bytes: moved, rest: takeBack(between, taken - moved) };
+  try {
+    while (moved < taken) {
+      offset.writeBigInt64LE(BigInt(at + moved));
+      const bytes = splice(between.readFd, null, fileFd, offset, taken - moved, SPLICE_F_MOVE);
+      if (bytes > 0) moved += bytes;
+      else if (bytes === 0 || library.koffi.errno() !== EINTR) {
+        return { bytes: moved, rest: takeBack(between, taken - moved) };
+      }
+    }
+  } catch (error) {
+    // The next upload must not get what is left in it.
+    pipe = null;
+    closeSync(between.readFd);
+    closeSync(between.writeFd);
+    throw error;
   }
   return { bytes: moved, rest: null };
 }
 
-/** A file system without this way, or a file that cannot grow: who writes the bytes is told which. */
-function takeBack({ readFd, writeFd }: Pipe, bytes: number): Buffer {
+/** From a file system without this way, or a file that cannot grow: who writes the bytes is told which. */
+function takeBack({ readFd }: Pipe, bytes: number): Buffer {
   const rest = Buffer.allocUnsafe(bytes);
-  let length = 0;
-  try {
-    while (length < bytes) {
-      const read = readSync(readFd, rest, length, bytes - length, null);
-      if (read === 0) break;
-      length += read;
-    }
-    return rest.subarray(0, length);
-  } finally {
-    if (length < bytes) {
-      pipe = null;
-      closeSync(readFd);
-      closeSync(writeFd);
-    }
+  for (let length = 0; length < bytes;) {
+    const read = readSync(readFd, rest, length, bytes - length, null);
+    if (read === 0) throw systemError(EBADF, 'read');
+    length += read;
   }
+  return rest;
 }
 
 /** Null where no more descriptors can be had. */

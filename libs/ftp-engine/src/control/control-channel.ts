@@ -588,7 +588,8 @@ export class ControlChannel implements ControlLink {
     // Nothing may read the socket as commands once the client can have seen the 234, and nothing does: whoever reads the
     // handshake takes it over in this turn of the event loop.
     this.#send(accepted);
-    this.#flush();
+    this.#output.writeToStream(this.#out);
+    this.#out = '';
     this.#startTls();
   }
 

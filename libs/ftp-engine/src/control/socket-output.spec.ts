@@ -131,6 +131,54 @@ describe('SocketOutput', () => {
     });
   });
 
+  it.each([
+    ['in clear', connection],
+    ['over TLS', secured],
+  ])('tells, %s, of a connection that is gone before the write, which fails within the call', async (_, connected) => {
+    const { client, accepted } = await connected();
+    const errors: (string | undefined)[] = [];
+    accepted.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
+    const output = new SocketOutput(accepted, () => {});
+    // Session tickets are on their way.
+    await sleep(20);
+    // The reset comes, and nobody reads it.
+    (accepted as unknown as { _handle: { readStop(): void } })._handle.readStop();
+    (client instanceof TLSSocket ? open[0]! : client).resetAndDestroy();
+    await sleep(50);
+    expect(accepted.destroyed).toBe(false);
+    output.write('one\r\n');
+    output.write('two\r\n');
+    output.end(true);
+    await until(() => errors.length > 0);
+    expect(accepted.destroyed).toBe(true);
+    expect(['ECONNRESET', 'EPIPE']).toContain(errors[0]);
+    expect(output.waitingBytes).toBe(0);
+  });
+
+  it('lets TLS see, by the stream, that replies are still to be read', async () => {
+    const { client, accepted } = await connection();
+    const output = new SocketOutput(accepted, () => {});
+    client.pause();
+    for (let bytes = 0; bytes < MUCH; bytes += 64 * LINE.length) output.write(LINE.repeat(64));
+    output.writeToStream('234 Go.\r\n');
+    expect(accepted.writableLength).toBeGreaterThan(0);
+    const read = all(client);
+    output.end(false);
+    expect((await read).slice(-11)).toBe('\r\n234 Go.\r\n'.slice(-11));
+  });
+
+  it('tells nobody once it is silenced', async () => {
+    const { client, accepted } = await connection();
+    let drained = 0;
+    const output = new SocketOutput(accepted, () => drained++);
+    client.pause();
+    for (let bytes = 0; bytes < MUCH; bytes += 64 * LINE.length) output.write(LINE.repeat(64));
+    output.silence();
+    client.resume();
+    await until(() => output.waitingBytes === 0);
+    expect(drained).toBe(0);
+  });
+
   it('uses the stream of what is no socket of Node', async () => {
     const stream = new PassThrough({ highWaterMark: 4 }) as unknown as Socket;
     let drained = 0;

@@ -4,7 +4,6 @@ import { systemError } from '@quayside/native';
 import { decodeName } from '@quayside/storage';
 import { streamBinding, type WriteRequest } from '../frame/stream-binding.js';
 
-/** Of a reply that could not be written at once. */
 interface ReplyRequest extends WriteRequest {
   output?: SocketOutput | null;
   bytes?: number;
@@ -37,10 +36,12 @@ let spare: ReplyRequest | null = null;
  */
 export class SocketOutput {
   readonly #socket: Socket;
-  readonly #onDrained: () => void;
+  #onDrained: (() => void) | null;
   readonly #direct: boolean;
   /** TLS takes one write at a time. */
   readonly #onlyOne: boolean;
+  /** Writes that the handle has not ended. */
+  #underWay = 0;
   #underWayBytes = 0;
   #waiting = '';
   #ending: 'end' | 'close' | null = null;
@@ -62,21 +63,28 @@ export class SocketOutput {
   /** Text in the form of names (`decodeName`), all of it. Does nothing where the connection is no longer writable. */
   write(text: string): void {
     if (!this.#socket.writable || this.#ending !== null) return;
-    if (this.#underWayBytes > 0 && this.#onlyOne) this.#waiting += text;
+    if (this.#underWay > 0 && this.#onlyOne) this.#waiting += text;
     else if (this.#direct) this.#send(text);
-    else if (isAsciiText(text)) this.#socket.write(text, 'latin1');
+    else this.writeToStream(text);
+  }
+
+  /** By the stream: what takes the connection over afterwards, as TLS does, asks that whether all is written. */
+  writeToStream(text: string): void {
+    if (!this.#socket.writable) return;
+    if (isAsciiText(text)) this.#socket.write(text, 'latin1');
     else this.#socket.write(decodeName(text));
   }
 
   /** Nothing more follows what was written. `close`: nor is anything read. */
   end(close: boolean): void {
     this.#ending = close ? 'close' : 'end';
-    if (this.#underWayBytes === 0 || !this.#onlyOne) this.#end();
+    if (this.#underWay === 0 || !this.#onlyOne) this.#end();
   }
 
   /** Nobody is told anything any more. */
   silence(): void {
-    if (!this.#direct) this.#socket.off('drain', this.#onDrained);
+    if (!this.#direct && this.#onDrained !== null) this.#socket.off('drain', this.#onDrained);
+    this.#onDrained = null;
   }
 
   #end(): void {
@@ -88,37 +96,44 @@ export class SocketOutput {
     const handle = handleOf(this.#socket);
     if (handle === null) return;
     const { WriteWrap, streamBaseState, kLastWriteWasAsync } = streamBinding()!;
-    const request: ReplyRequest = (spare ??= new WriteWrap());
-    const bytes = isAsciiText(text) ? null : decodeName(text);
-    const error = bytes === null ? handle.writeLatin1String(request, text) : handle.writeBuffer(request, bytes);
-    if (error !== 0) {
-      this.#socket.destroy(systemError(-error, 'write'));
-      return;
-    }
-    if (streamBaseState[kLastWriteWasAsync] === 0) return;
+    const request: ReplyRequest = spare ?? new WriteWrap();
     spare = null;
+    const buffer = isAsciiText(text) ? null : decodeName(text);
+    const bytes = buffer?.length ?? text.length;
+    // Before the call: TLS whose connection is gone tells it from within, and no other time.
     request.oncomplete = completed;
     request.output = this;
-    request.buffer = bytes;
-    request.bytes = bytes?.length ?? text.length;
-    this.#underWayBytes += request.bytes;
+    request.buffer = buffer;
+    request.bytes = bytes;
+    this.#underWay++;
+    this.#underWayBytes += bytes;
+    const error = buffer === null ? handle.writeLatin1String(request, text) : handle.writeBuffer(request, buffer);
+    const over = request.output === null;
+    if (over || (error === 0 && streamBaseState[kLastWriteWasAsync] !== 0)) return;
+    request.output = null;
+    request.buffer = null;
+    spare = request;
+    this.#underWay--;
+    this.#underWayBytes -= bytes;
+    if (error !== 0) this.#socket.destroy(systemError(-error, 'write'));
   }
 
   /** A write that was under way has ended. `status`: 0, or a negative errno. */
   written(bytes: number, status: number): void {
+    this.#underWay--;
     this.#underWayBytes -= bytes;
     if (this.#socket.destroyed) return;
     if (status < 0) {
       this.#socket.destroy(systemError(-status, 'write'));
       return;
     }
-    if (this.#underWayBytes > 0) return;
+    if (this.#underWay > 0) return;
     const text = this.#waiting;
     this.#waiting = '';
     if (text !== '') this.#send(text);
-    if (this.#underWayBytes > 0 || this.#socket.destroyed) return;
+    if (this.#underWay > 0 || this.#socket.destroyed) return;
     if (this.#ending !== null && this.#onlyOne) this.#end();
-    else this.#onDrained();
+    else this.#onDrained?.();
   }
 }
 

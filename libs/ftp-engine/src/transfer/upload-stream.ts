@@ -26,6 +26,8 @@ export interface UploadStreamOptions {
   readonly onProgress: (bytes: number) => void;
   /** Cores that this process may use; those of the machine by default. */
   readonly cores?: () => number;
+  /** How long a write took that began at `startedAtMs`, in milliseconds of `performance.now()`. */
+  readonly writeMs?: (startedAtMs: number) => number;
 }
 
 /** A write starts when this much has come. */
@@ -43,6 +45,7 @@ const LEAST_MOVED_BYTES = 64 * 1024;
 const SYNC_WRITE_BYTES = 64 * 1024;
 /** A large write without a hop that took longer shows a disk that is behind: then others would wait for it too. */
 const SLOW_WRITE_MS = 5;
+const STUCK_WRITE_MS = 50;
 /** So much goes by way of the thread pool before the disk is tried again. */
 const BEHIND_BYTES = 64 * 1024 * 1024;
 /** The quota is asked for this much more, ahead of need; each grant doubles the next one. */
@@ -334,6 +337,15 @@ export class UploadStream implements ByteSink {
 
   /** Whether it is likely that more has come. */
   #moveOnce(): boolean {
+    try {
+      return this.#moveSome();
+    } catch (error) {
+      this.#fail(error as Error);
+      return false;
+    }
+  }
+
+  #moveSome(): boolean {
     const { source, writer, lease, maxBytes, pace } = this.#options;
     const room = Math.min(lease.coveredBytes, maxBytes() ?? Infinity) - writer.bytes;
     const most = Math.min(room, pace.isFree ? MOVE_BYTES : LIMITED_MOVE_BYTES);
@@ -341,11 +353,15 @@ export class UploadStream implements ByteSink {
     // What is left of quota or cap is used up by the way that knows what to say at its end.
     if (descriptor === null || most < LIMITED_MOVE_BYTES) return false;
     const startedAtMs = performance.now();
-    let moved: Moved;
+    let moved: Moved | null;
     try {
       moved = moveToFile(descriptor, writer.fd!, writer.bytes, most);
     } catch (error) {
       this.onError(error as Error);
+      return false;
+    }
+    if (moved === null) {
+      this.#mayMove = false;
       return false;
     }
     const nowMs = performance.now();
@@ -353,7 +369,7 @@ export class UploadStream implements ByteSink {
     if (bytes > 0) {
       writer.advance(bytes);
       this.#moved(bytes, nowMs);
-      this.#lookAt(nowMs - startedAtMs);
+      this.#lookAt(this.#writeMs(startedAtMs));
     }
     if (rest !== null) this.#takeBack(rest, nowMs);
     return (
@@ -376,12 +392,8 @@ export class UploadStream implements ByteSink {
   /** The file does not take them like this: by the usual way from now on, which also says what is wrong. */
   #takeBack(rest: Buffer, nowMs: number): void {
     this.#mayMove = false;
-    try {
-      this.#options.writer.writeSync!(rest);
-      this.#moved(rest.length, nowMs);
-    } catch (error) {
-      this.#fail(error as Error);
-    }
+    this.#options.writer.writeSync!(rest);
+    this.#moved(rest.length, nowMs);
   }
 
   #storeInline(chunks: readonly Uint8Array[]): void {
@@ -391,15 +403,19 @@ export class UploadStream implements ByteSink {
       hash?.update(chunk);
       const startedAtMs = performance.now();
       writer.writeSync!(chunk);
-      slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
+      slowestMs = Math.max(slowestMs, this.#writeMs(startedAtMs));
     }
     this.#lookAt(slowestMs);
   }
 
-  /** One slow write alone may be another process that had its turn on the core. */
+  #writeMs(startedAtMs: number): number {
+    return this.#options.writeMs?.(startedAtMs) ?? performance.now() - startedAtMs;
+  }
+
+  /** One slow write alone may be another process that had its turn on the core; nobody has it for so long. */
   #lookAt(writeMs: number): void {
     const slow = writeMs > SLOW_WRITE_MS;
-    if (slow && this.#wasSlow) this.#behindUntil = this.#storedBytes + BEHIND_BYTES;
+    if ((slow && this.#wasSlow) || writeMs > STUCK_WRITE_MS) this.#behindUntil = this.#storedBytes + BEHIND_BYTES;
     this.#wasSlow = slow;
   }
 
