@@ -28,6 +28,17 @@ export function cLibrary(): CLibrary | null {
   return loaded;
 }
 
+/** fcntl(2) with an int; negative where it fails. */
+export function bindFcntl(library: CLibrary): (fd: number, command: number, value: number) => number {
+  const fcntl = library.bind('int fcntl(int fd, int command, ...)') as (
+    fd: number,
+    command: number,
+    type: string,
+    value: number,
+  ) => number;
+  return (fd, command, value) => fcntl(fd, command, 'int', value);
+}
+
 /** An error in the form of Node's own system errors: `code`, `errno` (negative), `syscall`. */
 export function systemError(errno: number, syscall: string): NodeJS.ErrnoException {
   const code = errnoName(errno);

@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, constants, fstatSync, openSync, utimesSync } from 'node:fs';
+import { constants as os } from 'node:os';
 import { cLibrary, errorCode, systemError } from './c-library.js';
 import { NodeFolderReader, rawName, renameExclusive } from './portable-folder.js';
 import {
@@ -26,11 +27,7 @@ const STATX_BASIC_STATS = 0x7ff;
 const STATX_BTIME = 0x800;
 const O_CLOEXEC = 0o2000000;
 const FOLDER_FLAGS = O_PATH | constants.O_DIRECTORY;
-const ENOENT = 2;
-const EAGAIN = 11;
-const EEXIST = 17;
-const EINVAL = 22;
-const ENOSYS = 38;
+const { EAGAIN, EEXIST, EINVAL, ENOENT, ENOSYS } = os.errno;
 
 interface Calls {
   errno(): number;

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
+import { constants } from 'node:os';
 import { cLibrary, systemError } from './c-library.js';
 
 export interface ReusePortAddress {
@@ -19,7 +20,7 @@ const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
-const EINVAL = 22;
+const { EINVAL, ENOSYS } = constants.errno;
 
 interface Calls {
   errno(): number;
@@ -98,5 +99,3 @@ export function boundPort(fd: number): number {
   if (available.getsockname(fd, address, size) < 0) throw systemError(available.errno(), 'getsockname');
   return address.readUInt16BE(2);
 }
-
-const ENOSYS = 38;

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
-import { cLibrary, systemError, type CLibrary } from './c-library.js';
+import { constants } from 'node:os';
+import { bindFcntl, cLibrary, systemError, type CLibrary } from './c-library.js';
 
 export interface SendFileOptions {
   /** Descriptor of a connected, non-blocking socket; duplicated at once, so Node may close its own meanwhile. */
@@ -16,8 +17,7 @@ export interface SendFileOptions {
 }
 
 const F_DUPFD_CLOEXEC = 1030;
-const EINTR = 4;
-const EAGAIN = 11;
+const { EAGAIN, EINTR, ENOSYS } = constants.errno;
 /** What one call may send: big enough to make the thread hop cheap, small enough to notice an abort. */
 const PIECE_BYTES = 16 * 1024 * 1024;
 /** A synchronous retry, made only to learn an error code, sends no more than this. */
@@ -46,17 +46,12 @@ function sendFileCalls(): Calls | null {
   const library = cLibrary();
   if (library === null || typeof library.koffi.node?.poll !== 'function') return calls;
   try {
-    const fcntl = library.bind('int fcntl(int fd, int command, ...)') as (
-      fd: number,
-      command: number,
-      type: string,
-      value: number,
-    ) => number;
+    const fcntl = bindFcntl(library);
     calls = {
       library,
       send: library.bind('long sendfile64(int socket, int file, void *offset, size_t count)') as Calls['send'],
       duplicate: (fd) => {
-        const copy = fcntl(fd, F_DUPFD_CLOEXEC, 'int', 3);
+        const copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (copy < 0) throw systemError(library.koffi.errno(), 'fcntl');
         return copy;
       },
@@ -111,8 +106,6 @@ export async function sendFile(options: SendFileOptions): Promise<number> {
     if (file !== -1) closeSync(file);
   }
 }
-
-const ENOSYS = 38;
 
 /** Bytes sent, or the negative errno. */
 async function sendPiece(calls: Calls, socket: number, file: number, offset: Buffer, count: number): Promise<number> {

@@ -1,19 +1,12 @@
-import { closeSync, readSync } from 'node:fs';
-import { cLibrary, systemError, type CLibrary } from './c-library.js';
+import { closeSync, constants as files, readSync } from 'node:fs';
+import { constants } from 'node:os';
+import { bindFcntl, cLibrary, systemError, type CLibrary } from './c-library.js';
 
-const EPERM = 1;
-const EINTR = 4;
-const EBADF = 9;
-const EAGAIN = 11;
-const ENOMEM = 12;
-const EINVAL = 22;
-const ENOSYS = 38;
-const EOPNOTSUPP = 95;
+const { EAGAIN, EBADF, EINTR, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM } = constants.errno;
 /** Of the call and not of the connection: nothing was taken, and its bytes can still be read. */
 const REFUSALS: ReadonlySet<number> = new Set([EPERM, EBADF, ENOMEM, EINVAL, ENOSYS, EOPNOTSUPP]);
 const F_SETPIPE_SZ = 1031;
 const O_CLOEXEC = 0o2000000;
-const O_NONBLOCK = 0o4000;
 const SPLICE_F_MOVE = 1;
 const SPLICE_F_NONBLOCK = 2;
 /** What an unprivileged process may have; a pipe that stays smaller moves less at a time. */
@@ -32,7 +25,7 @@ interface Calls {
   readonly library: CLibrary;
   readonly splice: Splice;
   readonly pipe2: (ends: Buffer, flags: number) => number;
-  readonly fcntl: (fd: number, command: number, type: string, value: number) => number;
+  readonly fcntl: ReturnType<typeof bindFcntl>;
 }
 
 /** Between a connection and a file; empty whenever nothing is being moved. */
@@ -57,7 +50,7 @@ function spliceCalls(): Calls | null {
         'long splice(int from, _Inout_ void *fromAt, int to, _Inout_ void *toAt, size_t most, unsigned int flags)',
       ) as Splice,
       pipe2: library.bind('int pipe2(_Out_ void *ends, int flags)') as Calls['pipe2'],
-      fcntl: library.bind('int fcntl(int fd, int command, ...)') as Calls['fcntl'],
+      fcntl: bindFcntl(library),
     };
   } catch {
     // No such symbol in this libc.
@@ -132,8 +125,8 @@ function takeBack({ readFd }: Pipe, bytes: number): Buffer {
 /** Null where no more descriptors can be had. */
 function openPipe({ pipe2, fcntl }: Calls): Pipe | null {
   const ends = Buffer.alloc(8);
-  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) !== 0) return null;
+  if (pipe2(ends, O_CLOEXEC | files.O_NONBLOCK) !== 0) return null;
   const opened = { readFd: ends.readInt32LE(0), writeFd: ends.readInt32LE(4) };
-  fcntl(opened.writeFd, F_SETPIPE_SZ, 'int', PIPE_BYTES);
+  fcntl(opened.writeFd, F_SETPIPE_SZ, PIPE_BYTES);
   return opened;
 }
