@@ -548,7 +548,7 @@ export class ControlChannel implements ControlLink {
     this.#repliedAtMs = performance.now();
     if (this.#near) stayAwake(this.#repliedAtMs);
     const { unreadReplyBytes } = this.session.engine.options.limits;
-    if (this.#output.waitingBytes > unreadReplyBytes && this.#blockedAtMs === 0) this.#blockedAtMs = performance.now();
+    if (this.#output.waitingBytes > unreadReplyBytes && this.#blockedAtMs === 0) this.#blockedAtMs = this.#repliedAtMs;
   }
 
   /** Stop reading while too much waits, and begin again. */

@@ -1,7 +1,8 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { systemError } from '@quayside/native';
 import { decodeName } from '@quayside/storage';
+import { handleOf, isNodeSocket } from '../frame/socket-handle.js';
 import { streamBinding, type WriteRequest } from '../frame/stream-binding.js';
 
 interface ReplyRequest extends WriteRequest {
@@ -16,15 +17,9 @@ interface WritingHandle {
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
 }
 
-function handleOf(socket: Socket): WritingHandle | null {
-  return (socket as unknown as { readonly _handle: WritingHandle | null })._handle;
-}
-
-/** Exactly Node's sockets: what else writes like one, in tests, has no handle of this kind. */
 function takesHandleWrites(socket: Socket): boolean {
-  const kind: unknown = Object.getPrototypeOf(socket);
-  if (kind !== Socket.prototype && kind !== TLSSocket.prototype) return false;
-  return typeof handleOf(socket)?.writeLatin1String === 'function' && streamBinding() !== null;
+  const handle = isNodeSocket(socket) ? handleOf<WritingHandle>(socket) : null;
+  return typeof handle?.writeLatin1String === 'function' && streamBinding() !== null;
 }
 
 /** For the next write of any connection. */
@@ -93,7 +88,7 @@ export class SocketOutput {
   }
 
   #send(text: string): void {
-    const handle = handleOf(this.#socket);
+    const handle = handleOf<WritingHandle>(this.#socket) as WritingHandle | null;
     if (handle === null) return;
     const { WriteWrap, streamBaseState, kLastWriteWasAsync } = streamBinding()!;
     const request: ReplyRequest = spare ?? new WriteWrap();

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import { handleOf } from '../frame/socket-handle.js';
 
 /** Node's own binding under a TLSSocket: its servers ask it the same, but keep the answer for sockets of their own. */
 interface NativeTls {
@@ -18,7 +19,7 @@ export function clientCertificateOf(socket: TLSSocket): ClientCertificate | null
   const certificate = socket.getPeerCertificate();
   // The declarations leave out that it is empty where there is none.
   if (Object.keys(certificate).length === 0) return null;
-  const native = (socket as unknown as { readonly _handle?: NativeTls })._handle;
+  const native = handleOf<NativeTls>(socket);
   if (typeof native?.verifyError !== 'function') return { names: null, fault: 'cannot be verified' };
   const error = native.verifyError();
   if (error !== null && error !== undefined) return { names: null, fault: error.code ?? error.message };

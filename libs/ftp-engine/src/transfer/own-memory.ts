@@ -1,14 +1,15 @@
-import { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import { handleOf, isNodeSocket } from '../frame/socket-handle.js';
 
 /**
  * Node can read a connection into memory of ours (`onread` of net.connect), but takes that option for outgoing
  * connections only. For accepted ones, and for TLS over them, it is set where Node keeps it; where that place is not to
  * be found, nothing is.
  */
-interface OwnMemory {
-  readonly _handle: { useUserBuffer(memory: Uint8Array): void };
-  [place: symbol]: unknown;
+type OwnMemory = Record<symbol, unknown>;
+
+interface ReadingHandle {
+  useUserBuffer(memory: Uint8Array): void;
 }
 
 interface Places {
@@ -31,11 +32,8 @@ function placesOf(socket: Socket): Places | null {
 
 /** Whether {@link readIntoMemory} is possible. */
 export function takesOwnMemory(socket: Socket): boolean {
-  // Exactly these: what else reads like a socket, in tests, has no handle of this kind.
-  const kind: unknown = Object.getPrototypeOf(socket);
-  if (kind !== Socket.prototype && kind !== TLSSocket.prototype) return false;
-  const { _handle: handle } = socket as unknown as { readonly _handle: { useUserBuffer?: unknown } | null };
-  return placesOf(socket) !== null && typeof handle?.useUserBuffer === 'function';
+  if (!isNodeSocket(socket) || placesOf(socket) === null) return false;
+  return typeof handleOf<ReadingHandle>(socket)?.useUserBuffer === 'function';
 }
 
 /**
@@ -53,5 +51,5 @@ export function readIntoMemory(
   own[at.memory] = memory;
   own[at.read] = read;
   own[at.next] = next;
-  own._handle.useUserBuffer(memory);
+  handleOf<ReadingHandle>(socket)!.useUserBuffer!(memory);
 }

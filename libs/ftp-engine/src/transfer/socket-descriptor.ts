@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
+import { handleOf } from '../frame/socket-handle.js';
 
 /** The descriptor under a socket, by a property that Node does not document; null where there is none. */
 export function descriptorOf(socket: Socket): number | null {
-  const fd = (socket as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
+  const fd = handleOf<{ readonly fd: number }>(socket)?.fd;
   return fd !== undefined && fd >= 0 ? fd : null;
 }

@@ -322,9 +322,14 @@ export class UploadStream implements ByteSink {
     return this.#mayMove;
   }
 
+  /** They may, and the disk is not behind. */
+  get #movesNow(): boolean {
+    return this.#moves && this.#isInline;
+  }
+
   /** What came behind what has been written goes to the file without entering the process, for as long as more comes. */
   #move(): void {
-    if (!this.#moves || !this.#isInline || this.#pendingBytes > 0 || this.#paused || !this.#moveOnce()) return;
+    if (!this.#movesNow || this.#pendingBytes > 0 || this.#paused || !this.#moveOnce()) return;
     this.#options.source.pause();
     setImmediate(this.#moveOn);
   }
@@ -372,13 +377,7 @@ export class UploadStream implements ByteSink {
       this.#lookAt(this.#writeMs(startedAtMs));
     }
     if (rest !== null) this.#takeBack(rest, nowMs);
-    return (
-      this.#failure === null &&
-      this.#throttleTimer === null &&
-      this.#isInline &&
-      this.#moves &&
-      bytes >= LEAST_MOVED_BYTES
-    );
+    return this.#failure === null && this.#throttleTimer === null && this.#movesNow && bytes >= LEAST_MOVED_BYTES;
   }
 
   #moved(bytes: number, nowMs: number): void {
