@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { compileClient } from './load-client.mjs';
+import { median } from './summary.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const MIB = '1024';
@@ -18,12 +19,10 @@ try {
     }
   }
   for (const [way, runs] of results) {
-    const rates = runs.map(({ mbPerSecond }) => mbPerSecond).toSorted((a, b) => a - b);
-    const costs = runs.map(({ cpuSecondsPerGib }) => cpuSecondsPerGib).toSorted((a, b) => a - b);
-    const middle = Math.floor(ROUNDS / 2);
-    console.log(
-      `${WAYS[way].padEnd(28)} ${rates[middle]} MB/s (${rates[0]}-${rates.at(-1)}), ${costs[middle].toFixed(2)} s/GiB`,
-    );
+    const rates = runs.map(({ mbPerSecond }) => mbPerSecond);
+    const cost = median(runs.map(({ cpuSecondsPerGib }) => cpuSecondsPerGib)).toFixed(2);
+    const spread = `${Math.min(...rates)}-${Math.max(...rates)}`;
+    console.log(`${WAYS[way].padEnd(28)} ${median(rates)} MB/s (${spread}), ${cost} s/GiB`);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
