@@ -1,30 +1,21 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type ConnectedPair, connectedPair } from '@quayside/testing';
 import { cLibrary } from './c-library.js';
 import { hasHungUp } from './hung-up.js';
 
 const descriptorOf = (socket: Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
 
 (cLibrary() === null ? describe.skip : describe)('a socket that nobody reads', () => {
-  let server: Server;
+  let pair: ConnectedPair;
   let client: Socket;
   let socket: Socket;
   beforeEach(async () => {
-    server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const accepted = once(server, 'connection');
-    client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    [socket] = (await accepted) as [Socket];
-    socket.on('error', () => {});
+    pair = await connectedPair();
+    ({ client, accepted: socket } = pair);
     client.write('unread');
   });
-  afterEach(() => {
-    client.destroy();
-    socket.destroy();
-    server.close();
-  });
+  afterEach(() => pair.close());
 
   const untilHungUp = async (): Promise<boolean> => {
     for (let turn = 0; turn < 10_000 && !hasHungUp(descriptorOf(socket)); turn++) await new Promise(setImmediate);

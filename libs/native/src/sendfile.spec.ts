@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type ConnectedPair, connectedPair } from '@quayside/testing';
 import { hasSendFile, sendFile } from './sendfile.js';
 
 const where = hasSendFile() ? describe : describe.skip;
@@ -15,28 +15,18 @@ where('sendfile', () => {
   let fileFd: number;
   let sender: Socket;
   let receiver: Socket;
-  let close: () => Promise<void>;
+  let pair: ConnectedPair;
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'quayside-sendfile-'));
     writeFileSync(join(folder, 'file'), bytes);
     fileFd = openSync(join(folder, 'file'), 'r');
-    const server = createServer({ pauseOnConnect: true });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    receiver = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    pair = await connectedPair();
+    ({ client: receiver, accepted: sender } = pair);
     receiver.pause();
-    [sender] = (await once(server, 'connection')) as [Socket];
-    for (const socket of [sender, receiver]) socket.on('error', () => undefined);
-    close = async () => {
-      sender.destroy();
-      receiver.destroy();
-      server.close();
-      await once(server, 'close');
-    };
   });
   afterEach(async () => {
-    await close();
+    await pair.close();
     closeSync(fileFd);
     rmSync(folder, { recursive: true });
   });

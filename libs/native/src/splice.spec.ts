@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type ConnectedPair, connectedPair } from '@quayside/testing';
 import { cLibrary } from './c-library.js';
 import { canMoveToFile, moveToFile } from './splice.js';
 
@@ -18,27 +18,17 @@ where('moveToFile', () => {
   let fileFd: number;
   let sender: Socket;
   let receiver: Socket;
-  let close: () => Promise<void>;
+  let pair: ConnectedPair;
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'quayside-splice-'));
     path = join(folder, 'file');
     fileFd = openSync(path, 'w+');
-    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    sender = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    [receiver] = (await once(server, 'connection')) as [Socket];
-    for (const socket of [sender, receiver]) socket.on('error', () => undefined);
-    close = async () => {
-      sender.destroy();
-      receiver.destroy();
-      server.close();
-      await once(server, 'close');
-    };
+    pair = await connectedPair();
+    ({ client: sender, accepted: receiver } = pair);
   });
   afterEach(async () => {
-    await close();
+    await pair.close();
     closeSync(fileFd);
     rmSync(folder, { recursive: true });
   });

@@ -1,33 +1,28 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext, connect as connectTls, TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { encodeName } from '@quayside/storage';
-import { testCertificate } from '@quayside/testing';
+import { type ConnectedPair, connectedPair, testCertificate } from '@quayside/testing';
 import { LineReader } from './line-reader.js';
 import { SocketInput } from './socket-input.js';
 
 describe('SocketInput', () => {
-  let server: Server;
-  let open: Socket[];
+  let pairs: ConnectedPair[];
 
-  beforeEach(async () => {
-    open = [];
-    server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
+  beforeEach(() => {
+    pairs = [];
   });
-  afterEach(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
+  afterEach(async () => {
+    for (const pair of pairs) await pair.close();
   });
 
-  async function connection(): Promise<{ readonly client: Socket; readonly accepted: Socket }> {
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1').setNoDelay(true);
-    const [accepted] = (await once(server, 'connection')) as [Socket];
-    open.push(client, accepted);
-    return { client, accepted };
+  async function connection(): Promise<ConnectedPair> {
+    const pair = await connectedPair();
+    pairs.push(pair);
+    return pair;
   }
 
   /** Lines that come, as the control channel reads them. */

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { decodeName } from '@quayside/storage';
-import { testCertificate } from '@quayside/testing';
+import { type ConnectedPair, connectedPair, testCertificate } from '@quayside/testing';
 import { SocketOutput } from './socket-output.js';
 
 /** More than the buffers of both ends hold. */
@@ -13,17 +13,13 @@ const MUCH = 16 * 1024 * 1024;
 const LINE = `${'x'.repeat(1022)}\r\n`;
 
 describe('SocketOutput', () => {
-  let server: Server;
-  let open: Socket[];
+  let pairs: ConnectedPair[];
 
-  beforeEach(async () => {
-    open = [];
-    server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
+  beforeEach(() => {
+    pairs = [];
   });
-  afterEach(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
+  afterEach(async () => {
+    for (const pair of pairs) await pair.close();
   });
 
   interface Ends {
@@ -31,13 +27,10 @@ describe('SocketOutput', () => {
     readonly accepted: Socket;
   }
 
-  async function connection(): Promise<Ends> {
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1').setNoDelay(true);
-    const [accepted] = (await once(server, 'connection')) as [Socket];
-    open.push(client, accepted);
-    accepted.on('error', () => {});
-    client.on('error', () => {});
-    return { client, accepted };
+  async function connection(): Promise<ConnectedPair> {
+    const pair = await connectedPair();
+    pairs.push(pair);
+    return pair;
   }
 
   async function secured(): Promise<Ends> {
@@ -49,7 +42,6 @@ describe('SocketOutput', () => {
     accepted.on('error', () => {});
     const client = connectTls({ socket: raw.client, rejectUnauthorized: false });
     client.on('error', () => {});
-    open.push(client, accepted);
     await Promise.all([once(client, 'secureConnect'), once(accepted, 'secure')]);
     return { client, accepted };
   }
@@ -123,7 +115,7 @@ describe('SocketOutput', () => {
       const output = new SocketOutput(accepted, () => {});
       client.pause();
       for (let bytes = 0; bytes < MUCH; bytes += 64 * LINE.length) output.write(LINE.repeat(64));
-      (client instanceof TLSSocket ? (open[0] as Socket) : client).resetAndDestroy();
+      (client instanceof TLSSocket ? pairs[0]!.client : client).resetAndDestroy();
       await until(() => accepted.destroyed);
       output.write('more\r\n');
       expect(errors).toHaveLength(1);
@@ -143,7 +135,7 @@ describe('SocketOutput', () => {
     await sleep(20);
     // The reset comes, and nobody reads it.
     (accepted as unknown as { _handle: { readStop(): void } })._handle.readStop();
-    (client instanceof TLSSocket ? open[0]! : client).resetAndDestroy();
+    (client instanceof TLSSocket ? pairs[0]!.client : client).resetAndDestroy();
     await sleep(50);
     expect(accepted.destroyed).toBe(false);
     output.write('one\r\n');

@@ -11,6 +11,7 @@ import type { StorageWriter } from '@quayside/storage';
 import { acceptBare, PlainConnection } from '../data/plain-connection.js';
 import type { QuotaLease } from '../ports.js';
 import { CountingPool } from '../testing/counting-pool.js';
+import { freeUpload } from '../testing/upload-options.js';
 import { sourceOf } from './byte-source.js';
 import type { Pace } from './rates.js';
 import { TransferFailure } from './transfer-failure.js';
@@ -84,12 +85,7 @@ where('an upload in clear that nobody has to look at', () => {
       writer: writer as unknown as StorageWriter,
       lease: { coveredBytes: 1024 * MIB } as unknown as QuotaLease,
       decoder: null,
-      hash: null,
-      pace: { isFree: true, take: () => 0, waitMs: () => 0 } as unknown as Pace,
-      stallMs: 60_000,
-      maxBytes: () => null,
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
+      ...freeUpload(),
       cores: () => 2,
       writeMs: () => 0,
       ...options,

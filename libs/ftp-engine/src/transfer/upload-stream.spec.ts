@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { StorageWriter } from '@quayside/storage';
 import type { QuotaLease } from '../ports.js';
 import { SocketSource } from './byte-source.js';
-import type { Pace } from './rates.js';
+import { freeUpload } from '../testing/upload-options.js';
 import { UploadStream, type UploadStreamOptions } from './upload-stream.js';
 
 const MIB = 1024 * 1024;
@@ -17,12 +17,7 @@ function streamOf(
   return new UploadStream({
     source: new SocketSource(socket as unknown as Socket, socket as unknown as Socket, null),
     decoder: { push: (chunk: Buffer) => chunk, end: () => Buffer.alloc(0) } as never,
-    hash: null,
-    pace: { isFree: true, take: () => 0, waitMs: () => 0 } as unknown as Pace,
-    stallMs: 60_000,
-    maxBytes: () => null,
-    signal: new AbortController().signal,
-    onProgress: () => undefined,
+    ...freeUpload(),
     ...options,
   });
 }
