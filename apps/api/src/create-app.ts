@@ -9,7 +9,7 @@ import { ProblemFilter } from './http/problem.filter.js';
 import { securityHeaders } from './http/security-headers.js';
 import { measureRequests, METRICS } from './metrics/metrics.js';
 import { traceRequests } from './tracing/trace-requests.js';
-import { buildOpenApi, serveOpenApi } from './openapi.js';
+import { serveOpenApi } from './openapi.js';
 import type { ApiSettings } from './settings.js';
 
 /** The whole API, ready to listen. */
@@ -28,6 +28,6 @@ export async function createApp(settings: ApiSettings, logger: LoggerService | f
   app.use(measureRequests(app.get<Metrics>(METRICS)), securityHeaders, refuseNul, requireJson);
   app.useBodyParser('json', { limit: MAX_BODY_BYTES, type: JSON_TYPES, strict: false, inflate: false });
   app.use(bodyFault, defaultBody);
-  serveOpenApi(app, buildOpenApi(app));
+  serveOpenApi(app);
   return app;
 }

@@ -31,7 +31,7 @@ const COMMON: readonly ErrorCode[] = [
 ];
 
 /** The OpenAPI 3.1 document of an app, from the schemas that validate. The app may be a preview. */
-export function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
+function buildOpenApi(app: NestExpressApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Quayside')
@@ -64,9 +64,9 @@ export async function previewOpenApi(): Promise<OpenAPIObject> {
   return buildOpenApi(app);
 }
 
-/** `/openapi.json`, and `/docs` with Swagger UI from our own files. */
-export function serveOpenApi(app: NestExpressApplication, document: OpenAPIObject): void {
-  SwaggerModule.setup('docs', app, document, {
+/** `/openapi.json`, and `/docs` with Swagger UI from our own files. The document is made when somebody asks for it. */
+export function serveOpenApi(app: NestExpressApplication): void {
+  SwaggerModule.setup('docs', app, () => buildOpenApi(app), {
     jsonDocumentUrl: '/openapi.json',
     raw: ['json'],
     customSiteTitle: 'Quayside API',
