@@ -4,7 +4,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { fail, setup } from './setup.mjs';
 
 await setup().catch(fail);
-process.setSourceMapsEnabled(true);
 endWithNpm();
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 await import(pathToFileURL(join(root, 'dist/apps/standalone/apps/standalone/src/main.js')).href);

@@ -9,7 +9,7 @@ import { ProcessGroup, sleep } from '../process-group.mjs';
 import { freePort } from './peer.mjs';
 
 /** As `npm start` runs it. */
-const NODE_OPTIONS = ['--enable-source-maps', '--min-semi-space-size=4', '--max-semi-space-size=4', '--expose-gc'];
+const NODE_OPTIONS = ['--min-semi-space-size=4', '--max-semi-space-size=4', '--expose-gc'];
 const MAIN = join(import.meta.dirname, '../../dist/apps/standalone/apps/standalone/src/main.js');
 const PRELOAD = join(import.meta.dirname, '../worker-profile.mjs');
 const START_DEADLINE_MS = 60_000;

@@ -186,7 +186,7 @@ export function removeDataDirs(): void {
 }
 
 function launch(env: NodeJS.ProcessEnv): { child: ChildProcess; printed: () => string; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ['--enable-source-maps', MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   const collect = (chunk: Buffer): void => {
     text += chunk.toString();

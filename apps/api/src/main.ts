@@ -8,6 +8,7 @@ import {
   dropStartGarbage,
   exitFatally,
   FatalError,
+  followSources,
   letCompile,
   listenError,
   reportReady,
@@ -20,6 +21,7 @@ import { isMigrated } from './health/migrated.js';
 const FINISH_MS = 10_000;
 
 async function main(): Promise<void> {
+  followSources();
   letCompile();
   const config = loadConfig(process.env);
   const log = createLog({ app: 'api', level: config.log.level, format: config.log.format });

@@ -7,6 +7,7 @@ import {
   dropStartGarbage,
   exitFatally,
   FatalError,
+  followSources,
   letCompile,
   reportReady,
   stopOnRequest,
@@ -18,6 +19,7 @@ import { EventConsumerModule } from './event-consumer.module.js';
 const STOP_DEADLINE_MS = 18_000;
 
 async function main(): Promise<void> {
+  followSources();
   letCompile();
   const config = loadConfig(process.env);
   if (config.database.url === undefined) {

@@ -1,12 +1,21 @@
 import { loadConfig } from '@quayside/config';
 import { createLog, metricsOfChildren, MetricsServer } from '@quayside/observability';
-import { FatalError, Supervisor, exitFatally, listenError, reportReady, stopOnRequest } from '@quayside/supervisor';
+import {
+  FatalError,
+  Supervisor,
+  exitFatally,
+  followSources,
+  listenError,
+  reportReady,
+  stopOnRequest,
+} from '@quayside/supervisor';
 import { workerSpecs } from './prefork.js';
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The FTP worker command: FTP_WORKERS processes on the same ports, started again when they die. */
 async function main(): Promise<void> {
+  followSources();
   const config = loadConfig(process.env);
   if (config.database.url === undefined) {
     throw new FatalError('DATABASE_URL is not set. Set it to the PostgreSQL of this installation, or use npm start.');

@@ -1,7 +1,7 @@
 import { loadConfig } from '@quayside/config';
 import { openDatabase, QuotaLedgerRepository, type RecountOutcome } from '@quayside/database';
 import { newId } from '@quayside/domain';
-import { exitFatally, FatalError } from '@quayside/supervisor';
+import { exitFatally, FatalError, followSources } from '@quayside/supervisor';
 import { type CountedSpace, recount } from './recount/recount.js';
 import { SpaceBackends } from './storage/storage-resolver.js';
 
@@ -13,6 +13,7 @@ const SPACES = {
 
 /** `recount-process.js [--repair] [space id …]`: compares ledgers and files; exit code 1 where drift is left. */
 async function main(): Promise<void> {
+  followSources();
   const config = loadConfig(process.env);
   if (config.database.url === undefined) {
     throw new FatalError('DATABASE_URL is not set. Set it to the PostgreSQL of this installation.');

@@ -3,7 +3,15 @@ import { NestFactory } from '@nestjs/core';
 import { loadConfig, workerPlace } from '@quayside/config';
 import { shareSocketShapes } from '@quayside/ftp-engine';
 import { createLog, NestLogger } from '@quayside/observability';
-import { answerParent, exitFatally, FatalError, letCompile, reportReady, stopOnRequest } from '@quayside/supervisor';
+import {
+  answerParent,
+  exitFatally,
+  FatalError,
+  followSources,
+  letCompile,
+  reportReady,
+  stopOnRequest,
+} from '@quayside/supervisor';
 import { FtpWorker } from './ftp-worker.js';
 import { FtpWorkerModule } from './ftp-worker.module.js';
 
@@ -12,6 +20,7 @@ const STOP_MARGIN_MS = 8_000;
 
 /** One worker process; started by the prefork or by the standalone installation. */
 async function main(): Promise<void> {
+  followSources();
   letCompile();
   shareSocketShapes();
   const config = loadConfig(process.env);

@@ -1,11 +1,12 @@
 import { ConfigError, loadConfig } from '@quayside/config';
-import { dropStartGarbage, FATAL_EXIT_CODE, FatalError } from '@quayside/supervisor';
+import { dropStartGarbage, FATAL_EXIT_CODE, FatalError, followSources } from '@quayside/supervisor';
 import { Installation } from './installation.js';
 
 /** Ctrl-C under npm arrives twice: from the terminal and passed on by npm. Only a later one means impatience. */
 const SAME_REQUEST_MS = 2_000;
 
 async function main(): Promise<number> {
+  followSources();
   const stopRequest = new AbortController();
   let exitCode = 0;
   let requestedAt = 0;

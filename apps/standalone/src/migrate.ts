@@ -1,6 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { loadConfig } from '@quayside/config';
-import { exitFatally, FatalError } from '@quayside/supervisor';
+import { exitFatally, FatalError, followSources } from '@quayside/supervisor';
 import { certificateFiles } from './certificate.js';
 import { prepareDatabase } from './prepare-database.js';
 
@@ -9,6 +9,7 @@ import { prepareDatabase } from './prepare-database.js';
  * makes the self-signed certificate that the FTP workers share, then ends.
  */
 async function main(): Promise<void> {
+  followSources();
   const config = loadConfig(process.env);
   const { url } = config.database;
   if (url === undefined) throw new FatalError('DATABASE_URL is not set. Set it to the PostgreSQL to prepare.');

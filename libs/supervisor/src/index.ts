@@ -5,5 +5,6 @@ export { FATAL_EXIT_CODE, FatalError, listenError, type ListenTarget } from './f
 export { assertPortFree } from './port-check.js';
 export { eachLine } from './line-splitter.js';
 export { stepBack } from './step-back.js';
+export { followSources } from './source-stacks.js';
 export { dropStartGarbage } from './drop-start-garbage.js';
 export { GLIBC_SETTINGS, letCompile, RESTING_NODE_OPTIONS, WORKER_NODE_OPTIONS } from './child-settings.js';

@@ -150,7 +150,7 @@ class SupervisedChild {
     let ready = false;
     const child = fork(spec.script, [...(spec.args ?? [])], {
       env: spec.env,
-      execArgv: ['--enable-source-maps', ...(spec.nodeOptions ?? [])],
+      execArgv: [...(spec.nodeOptions ?? [])],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     });
