@@ -1,4 +1,5 @@
-// Builds the four apps with the Nest CLI into dist/apps/<app>, two at a time, and notes what they were built from.
+// Builds the four apps with the Nest CLI into dist/apps/<app>, two at a time, makes one file of each process, and notes
+// what they were built from.
 import './check-node.mjs';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -23,8 +24,8 @@ export async function build() {
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       for (let app = waiting.shift(); app !== undefined; app = waiting.shift()) {
-        const output = await buildApp(app);
-        if (output !== null) faults.push(`${app}:\n${output}`);
+        const fault = (await compileApp(app)) ?? (await bundleApp(app));
+        if (fault !== null) faults.push(`${app}:\n${fault}`);
       }
     }),
   );
@@ -33,7 +34,7 @@ export async function build() {
 }
 
 /** Null, or what the compiler had to say. */
-function buildApp(app) {
+function compileApp(app) {
   rmSync(join(root, 'dist/apps', app), { recursive: true, force: true });
   const nest = join(root, 'node_modules/@nestjs/cli/bin/nest.js');
   return new Promise((resolve, reject) => {
@@ -50,10 +51,19 @@ function buildApp(app) {
   });
 }
 
+/** Null, or what the bundler had to say. Its package is asked for here: a fresh clone has none before it is set up. */
+async function bundleApp(app) {
+  const { bundle } = await import('./bundle.mjs');
+  return bundle(join(root, 'dist/apps', app, 'apps', app, 'src')).then(
+    () => null,
+    (error) => error.message,
+  );
+}
+
 /** Hash over the names and contents of everything that a build reads; specs are not part of it. */
 function fingerprintOfSources() {
   const hash = createHash('sha256').update(process.versions.node.split('.')[0]);
-  const files = ['tsconfig.json', 'nest-cli.json', 'package-lock.json'];
+  const files = ['tsconfig.json', 'nest-cli.json', 'package-lock.json', 'scripts/bundle.mjs'];
   for (const folder of ['apps', 'libs']) files.push(...filesBelow(folder));
   for (const file of files.toSorted()) {
     hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));

@@ -4,7 +4,6 @@ import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '@quayside/config';
-import { generate } from 'selfsigned';
 import { writeSecretFile } from './secret-file.js';
 
 const DAY_MS = 86_400_000;
@@ -29,6 +28,8 @@ export async function certificateFiles(config: Config, now = Date.now()): Promis
   const files = { certFile: join(folder, 'certificate.pem'), keyFile: join(folder, 'key.pem'), selfSigned: true };
   if (isGood(files, now)) return files;
   mkdirSync(folder, { recursive: true, mode: 0o755 });
+  // Large, and mostly there is one already.
+  const { generate } = await import('selfsigned');
   const names = alternativeNames(config.ftp.publicAddress);
   const pair = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',

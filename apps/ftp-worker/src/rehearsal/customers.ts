@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { stepBack } from '@quayside/supervisor';
 import type { Visit } from './rehearsal-client.js';
 
@@ -32,7 +32,6 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-const SCRIPT = fileURLToPath(new URL('../rehearsal-process.js', import.meta.url));
 /** Behind the worker, to which real customers may have come meanwhile. */
 const STEPS_BEHIND = 5;
 
@@ -44,8 +43,10 @@ export class CustomersProcess implements Customers {
   private last = 0;
 
   constructor(private readonly onTransfer: () => void) {
+    // The processes' files are beside each other, wherever this module is.
+    const script = join(dirname(process.argv[1]!), 'rehearsal-process.js');
     // Of this process's environment it needs nothing, and there are secrets in it.
-    this.child = fork(SCRIPT, [], { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    this.child = fork(script, [], { env: {}, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     stepBack(this.child.pid, STEPS_BEHIND);
     this.child.on('message', (answer: Answer) => this.answered(answer));
     this.child.on('error', (error) => this.end(error));
