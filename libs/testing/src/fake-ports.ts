@@ -294,6 +294,7 @@ export class FakePorts implements EnginePorts {
   readonly storage = { backendFor: (mount: GrantMount): StorageBackend => this.backendOf(mount) };
 
   readonly tenants = {
+    haveCertificates: () => [...this.tenantHosts.values()].some(({ certificate }) => certificate !== null),
     find: async (host: string): Promise<TenantHost | null> => this.tenantHosts.get(host) ?? null,
   };
 

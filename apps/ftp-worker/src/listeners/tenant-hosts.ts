@@ -4,6 +4,7 @@ import type { TenantDirectory, TenantHost } from '@quayside/ftp-engine';
 /** Reads hosts; TenantDirectoryRepository is one. */
 export interface HostRecords {
   findHost(host: string): Promise<TenantHostRecord | null>;
+  haveCertificates(): Promise<boolean>;
 }
 
 /** With what the engine need not know. */
@@ -18,8 +19,17 @@ const ANSWER_MS = 1_000;
 /** Tenants by the names that HOST and SNI give, remembered until something about tenants or domains changes. */
 export class TenantHosts implements TenantDirectory {
   private readonly known = new Map<string, KnownHost | null>();
+  private certificates = true;
+  /** Counts the changes; what was asked for before the last one says nothing. */
+  private changes = 0;
+  private asking = false;
 
   constructor(private readonly records: HostRecords) {}
+
+  /** True also while it is not known. */
+  haveCertificates(): boolean {
+    return this.certificates;
+  }
 
   async find(host: string): Promise<KnownHost | null> {
     const name = host.toLowerCase();
@@ -41,8 +51,29 @@ export class TenantHosts implements TenantDirectory {
     }
   }
 
-  forget(): void {
+  /** @param domains whether it may have been one of the domains that changed. */
+  forget({ domains }: { readonly domains: boolean }): void {
     this.known.clear();
+    if (!domains) return;
+    this.changes++;
+    this.certificates = true;
+    if (!this.asking) void this.ask();
+  }
+
+  /** Until the answer is one about what there is now; a failure leaves it unknown until the next change or comparison. */
+  private async ask(): Promise<void> {
+    this.asking = true;
+    try {
+      for (let asked = -1; asked !== this.changes;) {
+        asked = this.changes;
+        const have = await this.records.haveCertificates();
+        if (asked === this.changes) this.certificates = have;
+      }
+    } catch {
+      // The database is away: whoever needs it says so.
+    } finally {
+      this.asking = false;
+    }
   }
 }
 

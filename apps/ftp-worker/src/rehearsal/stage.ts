@@ -124,6 +124,8 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
     // Only asked when somebody reads the figures.
     database: undefined as never,
   });
+  const hosts = new TenantHosts({ findHost: async () => null, haveCertificates: async () => false });
+  hosts.forget({ domains: true });
   const engine: FtpEngine = workerEngine({
     config: stagedConfig(config),
     listeners: [
@@ -135,7 +137,7 @@ export async function openStage({ config, place, certificate, log, folder }: Sta
     accounts: new AccountDirectory({
       records: { findForLogin: async (username) => records.get(username) ?? null },
     }),
-    hosts: new TenantHosts({ findHost: async () => null }),
+    hosts,
     hasher,
     verified,
     throttle,

@@ -35,6 +35,7 @@ export class Changes {
   constructor(private readonly targets: ChangeTargets) {}
 
   start(): void {
+    this.targets.hosts.forget({ domains: true });
     this.timer = setInterval(() => void this.compareAll(), COMPARE_MS);
     this.timer.unref();
   }
@@ -74,8 +75,10 @@ export class Changes {
         this.targets.removeSpaces();
         break;
       case 'tenant':
+        hosts.forget({ domains: false });
+        break;
       case 'tenant_domain':
-        hosts.forget();
+        hosts.forget({ domains: true });
         break;
       default:
     }
@@ -90,7 +93,7 @@ export class Changes {
     this.targets.nodesChanged();
     removeSpaces();
     this.targets.recount();
-    hosts.forget();
+    hosts.forget({ domains: true });
     leases.limitsChanged(null);
     void this.targets.throttle.reload();
     accounts.forget(anybody);

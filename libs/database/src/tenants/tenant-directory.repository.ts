@@ -21,6 +21,11 @@ const FIND: Statement = {
     ORDER BY d.domain IS NULL LIMIT 1`,
 };
 
+const HAVE_CERTIFICATES: Statement = {
+  name: 'tenant_hosts_have_certificates',
+  text: 'SELECT EXISTS (SELECT FROM tenant_domain WHERE certificate IS NOT NULL) AS have',
+};
+
 export class TenantDirectoryRepository {
   constructor(private readonly database: Queryable) {}
 
@@ -28,5 +33,11 @@ export class TenantDirectoryRepository {
   async findHost(host: string): Promise<TenantHostRecord | null> {
     const [row] = await this.database.rows<TenantHostRecord>(FIND, [host.toLowerCase()]);
     return row ?? null;
+  }
+
+  /** Whether any domain has a certificate of its own. */
+  async haveCertificates(): Promise<boolean> {
+    const [row] = await this.database.rows<{ have: boolean }>(HAVE_CERTIFICATES, []);
+    return row!.have;
   }
 }

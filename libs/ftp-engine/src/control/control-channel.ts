@@ -6,7 +6,13 @@ import { encodeName } from '@quayside/storage';
 import type { CommandDefinition } from '../commands/define-command.js';
 import type { ControlLink, RunningCommand, Session } from '../session/session.js';
 import { descriptorOf } from '../transfer/socket-descriptor.js';
-import { acceptTls, type AcceptedTls, chooseCertificate } from '../tls/accept-tls.js';
+import {
+  acceptTls,
+  type AcceptedTls,
+  chooseCertificate,
+  type ChosenCertificate,
+  nameDecides,
+} from '../tls/accept-tls.js';
 import type { CertificateContexts } from '../tls/certificate-contexts.js';
 import type { CertificateStore } from '../tls/certificate-store.js';
 import { type AbortCause, CommandAborted } from './command-aborted.js';
@@ -126,9 +132,10 @@ export class ControlChannel implements ControlLink {
 
   /** Take the socket: greet, or begin the handshake of an implicit listener. */
   start(): void {
+    // What the handshake is read by takes the socket as it is, with what a PROXY header has left in it.
+    if (this.session.listener.tls === 'implicit') return this.#startTls();
     this.#attach();
-    if (this.session.listener.tls === 'implicit') this.#startTls();
-    else this.#greet();
+    this.#greet();
   }
 
   get alive(): boolean {
@@ -604,14 +611,18 @@ export class ControlChannel implements ControlLink {
     this.#reader.clear();
     this.#secured = 'handshake';
     this.#handshakeAtMs = performance.now();
-    void this.#handshake(raw, own);
+    if (nameDecides(this.session)) void this.#chooseAndHandshake(raw, own);
+    else this.#handshake(raw, { contexts: own, named: null });
   }
 
-  async #handshake(raw: Socket, own: CertificateContexts): Promise<void> {
-    const { certificates } = this.host;
-    const chosen = await chooseCertificate(raw, this.#input, this.session, certificates, own);
+  async #chooseAndHandshake(raw: Socket, own: CertificateContexts): Promise<void> {
+    const chosen = await chooseCertificate(raw, this.#input, this.session, this.host.certificates, own);
     // What closed it has been or will be told by its events.
-    if (chosen === null || this.#closed || raw.destroyed) return;
+    if (chosen !== null && !this.#closed && !raw.destroyed) this.#handshake(raw, chosen);
+  }
+
+  #handshake(raw: Socket, chosen: ChosenCertificate): void {
+    const { certificates } = this.host;
     raw.off('close', this.#onClose);
     const socket = acceptTls(raw, this.session, certificates, chosen, (accepted) => this.#onSecured(accepted));
     this.#socket = socket;
@@ -625,6 +636,7 @@ export class ControlChannel implements ControlLink {
 
   #onSecured({ tls, servername, tenant }: AcceptedTls): void {
     const { session } = this;
+    if (this.#closed) return;
     this.#secured = 'yes';
     session.tls = tls;
     session.sni = servername;

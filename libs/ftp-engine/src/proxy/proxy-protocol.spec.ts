@@ -182,9 +182,15 @@ describe('a listener behind a proxy', () => {
   const CUTS = ['whole', 'split'] as const;
   const CASES = HEADERS.flatMap(([name, header, address]) => CUTS.map((how) => ({ name, header, address, how })));
 
-  it.each(CASES)('finds the ClientHello behind a header, $name, $how', async ({ header, address, how }) => {
+  it.each(
+    CASES.flatMap((one) => [
+      { ...one, whose: 'ftp.acme.example' },
+      { ...one, whose: 'localhost' },
+    ]),
+  )('finds the ClientHello behind a header, $name, $how, certificate of $whose', async (one) => {
+    const { header, address, how, whose } = one;
     fixture = await startEngine({ tls: ['implicit'], proxyTrusted: ['127.0.0.1'] });
-    const certificate = await testCertificate('ftp.acme.example');
+    const certificate = whose === 'localhost' ? null : await testCertificate(whose);
     fixture.ports.tenantHosts.set('ftp.acme.example', { slug: 'acme', welcome: null, certificate });
     const ask = { host: '127.0.0.1', rejectUnauthorized: false } as const;
     const control = tlsConnect({
@@ -200,7 +206,7 @@ describe('a listener behind a proxy', () => {
       return pattern.exec(text)!;
     };
     await said(/^220 /);
-    expect(control.getPeerCertificate().subject.CN).toBe('ftp.acme.example');
+    expect(control.getPeerCertificate().subject.CN).toBe(whose);
     expect(fixture.engine.sessions()[0]!.remoteAddress).toBe(address);
     control.write('USER bob\r\nPASS secret\r\nTYPE I\r\nEPSV\r\n');
     const [, port] = await said(/229 .*\(\|\|\|(\d+)\|\)/);
@@ -209,6 +215,7 @@ describe('a listener behind a proxy', () => {
     sockets.push(data);
     data.resume().end('through the proxy');
     await said(/226 .*17 bytes/);
+    expect(fixture.ports.attempts[0]!.hostTenant).toBe('acme');
   });
 
   it('looks for the ticket behind the header of a data connection', async () => {

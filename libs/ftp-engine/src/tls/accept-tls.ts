@@ -6,7 +6,7 @@ import type { Session } from '../session/session.js';
 import { type CertificateContexts, TicketBinding } from './certificate-contexts.js';
 import type { CertificateStore } from './certificate-store.js';
 import { clientCertificateOf } from './client-certificate.js';
-import { readClientHello } from './client-hello.js';
+import { asServerName, readClientHello } from './client-hello.js';
 import type { SessionTls } from './session-tls.js';
 
 /**
@@ -24,12 +24,25 @@ export interface AcceptedTls {
   readonly tenant: TenantHost | null;
 }
 
+/** Whom the client means by its server name. */
+interface NamedTenant {
+  /** Null for none. */
+  readonly servername: string | null;
+  readonly tenant: TenantHost | null;
+}
+
+const NOBODY: NamedTenant = { servername: null, tenant: null };
+
 /** With which certificate a handshake is answered. */
 export interface ChosenCertificate {
   readonly contexts: CertificateContexts;
-  /** Server name that the client sent; null for none. */
-  readonly servername: string | null;
-  readonly tenant: TenantHost | null;
+  /** Null where that is not known before the handshake. */
+  readonly named: NamedTenant | null;
+}
+
+/** Whether the server name decides on the certificate. Where it does not, the handshake needs no reading ahead. */
+export function nameDecides({ engine }: Session): boolean {
+  return engine.options.tenants && engine.ports.tenants.haveCertificates();
 }
 
 /**
@@ -44,14 +57,11 @@ export async function chooseCertificate(
   certificates: CertificateStore,
   own: CertificateContexts,
 ): Promise<ChosenCertificate | null> {
-  if (!session.engine.options.tenants) return { contexts: own, servername: null, tenant: null };
   const hello = await readClientHello(socket, input);
   if (hello === null) return null;
-  const servername = hello.serverName === null || hello.serverName === '' ? null : hello.serverName.toLowerCase();
-  if (servername === null) return { contexts: own, servername, tenant: null };
-  const tenant = await findTenant(session, servername);
+  const named = hello.serverName === null ? NOBODY : await findTenant(session, hello.serverName);
   if (socket.destroyed) return null;
-  return { contexts: contextsOf(tenant, session, certificates) ?? own, servername, tenant };
+  return { contexts: contextsOf(named.tenant, session, certificates) ?? own, named };
 }
 
 /**
@@ -62,7 +72,7 @@ export function acceptTls(
   socket: Socket,
   session: Session,
   certificates: CertificateStore,
-  { contexts, servername, tenant }: ChosenCertificate,
+  { contexts, named }: ChosenCertificate,
   onAccepted: (accepted: AcceptedTls) => void,
 ): TLSSocket {
   const binding = new TicketBinding();
@@ -75,20 +85,31 @@ export function acceptTls(
     ...(certificates.asksClients ? { requestCert: true, rejectUnauthorized: false } : {}),
   });
   tlsSocket.once('secure', () => {
-    onAccepted({
-      tls: {
-        implicit,
-        contexts,
-        binding,
-        version: tlsSocket.getProtocol() ?? 'TLS',
-        cipher: tlsSocket.getCipher().standardName,
-        certificateNames: certificates.asksClients ? verifiedNames(tlsSocket, session) : null,
-      },
-      servername,
-      tenant,
+    const tls: SessionTls = {
+      implicit,
+      contexts,
+      binding,
+      version: tlsSocket.getProtocol() ?? 'TLS',
+      cipher: tlsSocket.getCipher().standardName,
+      certificateNames: certificates.asksClients ? verifiedNames(tlsSocket, session) : null,
+    };
+    if (named !== null) return onAccepted({ tls, ...named });
+    const name = session.engine.options.tenants ? asServerName(serverNameOf(tlsSocket)) : null;
+    if (name === null) return onAccepted({ tls, ...NOBODY });
+    // Nothing is read meanwhile that would have to be kept.
+    tlsSocket.pause();
+    void findTenant(session, name).then((found) => {
+      tlsSocket.resume();
+      onAccepted({ tls, ...found });
     });
   });
   return tlsSocket;
+}
+
+/** Node has it when the handshake is done; false or null where the client sent none. */
+function serverNameOf(socket: TLSSocket): string | null {
+  const { servername } = socket as unknown as { readonly servername: string | false | null };
+  return servername === false ? null : servername;
 }
 
 function verifiedNames(socket: TLSSocket, session: Session): readonly string[] | null {
@@ -101,13 +122,14 @@ function verifiedNames(socket: TLSSocket, session: Session): readonly string[] |
   return certificate?.names ?? null;
 }
 
-async function findTenant(session: Session, servername: string): Promise<TenantHost | null> {
+/** Never fails. */
+async function findTenant(session: Session, servername: string): Promise<NamedTenant> {
   const { tenants, log } = session.engine.ports;
   try {
-    return await tenants.find(servername);
+    return { servername, tenant: await tenants.find(servername) };
   } catch (error) {
     log.warn('no tenant could be looked up for a TLS server name', { sessionId: session.id, servername, error });
-    return null;
+    return { servername, tenant: null };
   }
 }
 

@@ -9,7 +9,7 @@ const MESSAGE_HEADER = 4;
 const MAX_BYTES = 16 * 1024;
 /** The same for the records that it comes in. */
 const MAX_RECORD_BYTES = 32 * 1024;
-/** A DNS name (RFC 1035 §2.3.4), in what it may be written with; anything else is nobody's name. */
+/** A DNS name (RFC 1035 §2.3.4), in what it may be written with. */
 const DNS_NAME = /^[\w.-]{1,255}$/;
 const SERVER_NAME = 0;
 const SESSION_TICKET = 35;
@@ -17,7 +17,7 @@ const PRE_SHARED_KEY = 41;
 
 /** What of a ClientHello (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2) decides whose connection it is. */
 export interface ClientHello {
-  /** Of server_name (RFC 6066 §3), as sent; null where there is none, or none that is a name. */
+  /** Of server_name (RFC 6066 §3), in lower case; null where there is none, or none that is a name. */
   readonly serverName: string | null;
   /** Tickets of sessions that the client would resume: TLS 1.2 (RFC 5077) and TLS 1.3 (pre_shared_key). */
   readonly tickets: readonly Buffer[];
@@ -133,12 +133,16 @@ function fieldsOf(message: Buffer): ClientHello {
       if (at >= message.length) break;
     } else if (kind === SERVER_NAME && at > first + 5 && message[first + 2] === 0) {
       const body = message.subarray(first, at);
-      const name = body.subarray(5, 5 + body.readUInt16BE(3)).toString('latin1');
-      if (DNS_NAME.test(name)) serverName = name;
+      serverName = asServerName(body.subarray(5, 5 + body.readUInt16BE(3)).toString('latin1')) ?? serverName;
     } else if (kind === SESSION_TICKET) tickets.push(message.subarray(first, at));
     else if (kind === PRE_SHARED_KEY) tickets.push(...identitiesOf(message.subarray(first, at)));
   }
   return { serverName, tickets };
+}
+
+/** In lower case; null for what is nobody's name. */
+export function asServerName(text: string | null): string | null {
+  return text !== null && DNS_NAME.test(text) ? text.toLowerCase() : null;
 }
 
 function identitiesOf(body: Buffer): Buffer[] {

@@ -383,6 +383,47 @@ describe('certificates', () => {
   });
 });
 
+describe('a server name where no host has a certificate', () => {
+  /** Looking it up ends when `found` is called. */
+  async function slowTenants(): Promise<{ found: () => void }> {
+    await withTenants();
+    const { tenants, tenantHosts } = fixture.ports;
+    let found!: () => void;
+    const looked = new Promise<void>((resolve) => (found = resolve));
+    tenants.find = async (host) => {
+      await looked;
+      return tenantHosts.get(host) ?? null;
+    };
+    return { found };
+  }
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('is known to what follows the handshake, %s', async (version) => {
+    const { found } = await slowTenants();
+    const client = await greeted();
+    await client.secure({ servername: 'FTP.Acme.Example', minVersion: version, maxVersion: version });
+    client.write('USER bob\r\nPASS secret\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(fixture.ports.attempts).toHaveLength(0);
+    found();
+    expect([(await client.reply()).code, (await client.reply()).code]).toEqual([331, 230]);
+    expect(fixture.ports.attempts[0]!.hostTenant).toBe('acme');
+  });
+
+  it('is nothing to a session that was ended meanwhile', async () => {
+    const { found } = await slowTenants();
+    const client = await greeted();
+    await client.secure({ servername: 'ftp.acme.example' });
+    client.write('USER bob\r\n');
+    expect(await fixture.engine.endSession(fixture.engine.sessions()[0]!.id, { text: 'Away.', reason: 'kicked' })).toBe(
+      true,
+    );
+    found();
+    expect(await client.closed()).toBe('');
+    expect(fixture.engine.sessions()).toHaveLength(0);
+    expect(fixture.ports.complaints).toEqual([]);
+  });
+});
+
 describe('HOST', () => {
   it('chooses the tenant, the last one holding', async () => {
     await withTenants();
