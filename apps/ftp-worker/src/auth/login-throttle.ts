@@ -60,6 +60,8 @@ export class LoginThrottle {
   private writing: Promise<void> = Promise.resolve();
   private loading: Promise<void> | null = null;
   private loadAgain = false;
+  /** Of the last attempt: a good login is asked about twice, and its key costs as much as both questions. */
+  private last = { login: '', address: '', key: pairOf('', ''), text: '' };
 
   constructor(private readonly options: LoginThrottleOptions) {
     this.nowMs = options.nowMs ?? Date.now;
@@ -85,8 +87,8 @@ export class LoginThrottle {
     const state = this.state(login, address);
     const outcome = countFailure(state, kind, this.nowMs());
     if (state.allowListed || outcome.pair === state.pair) return outcome.delayMs;
-    const key = pairOf(login, address);
-    this.remember(this.scores, textOf(key), outcome.pair);
+    const { key, text } = this.keyOf(login, address);
+    this.remember(this.scores, text, outcome.pair);
     this.remember(this.scores, key.source, outcome.source);
     if (this.failures.length < MAX_WAITING) this.failures.push({ ...key, kind });
     this.schedule();
@@ -94,8 +96,7 @@ export class LoginThrottle {
   }
 
   succeeded(login: string, address: string): void {
-    const key = pairOf(login, address);
-    const text = textOf(key);
+    const { key, text } = this.keyOf(login, address);
     const now = this.nowMs();
     if (this.scores.delete(text)) this.cleared.set(text, key);
     const known = this.lastGood.get(text);
@@ -153,10 +154,10 @@ export class LoginThrottle {
   }
 
   private async learnGood(login: string, address: string): Promise<boolean> {
-    const key = pairOf(login, address);
+    const { key, text } = this.keyOf(login, address);
     try {
-      const at = (await this.options.shared.knownGood([key])).get(textOf(key));
-      if (at !== undefined) this.remember(this.lastGood, textOf(key), at);
+      const at = (await this.options.shared.knownGood([key])).get(text);
+      if (at !== undefined) this.remember(this.lastGood, text, at);
       return at !== undefined;
     } catch {
       return false;
@@ -164,13 +165,21 @@ export class LoginThrottle {
   }
 
   private state(login: string, address: string): ThrottleState {
-    const key = pairOf(login, address);
+    const { key, text } = this.keyOf(login, address);
     return {
-      pair: this.scores.get(textOf(key)) ?? NO_SCORE,
+      pair: this.scores.get(text) ?? NO_SCORE,
       source: this.scores.get(key.source) ?? NO_SCORE,
-      lastGoodMs: this.lastGood.get(textOf(key)) ?? null,
+      lastGoodMs: this.lastGood.get(text) ?? null,
       allowListed: this.allowed?.(address) ?? false,
     };
+  }
+
+  private keyOf(login: string, address: string): { readonly key: ScoreKey; readonly text: string } {
+    if (this.last.login !== login || this.last.address !== address) {
+      const key = pairOf(login, address);
+      this.last = { login, address, key, text: textOf(key) };
+    }
+    return this.last;
   }
 
   private schedule(): void {

@@ -20,24 +20,34 @@ const DATABASE_DEADLINE_MS = 1_000;
 const DIRECTIONS = ['upload', 'download'] as const;
 
 type Direction = TransferFacts['direction'];
-type TransferCounter = ReturnType<Metrics['ftpTransfersTotal']['labels']>;
+type LabelledCounter = ReturnType<Metrics['ftpTransfersTotal']['labels']>;
 
 /** This worker's metrics: facts are counted as they pass, everything else is looked at when somebody reads. */
 export class WorkerFigures {
   /** By direction, outcome and protocol: to find a counter by its labels costs as much as building an event. */
-  private readonly transfers = new Map<string, TransferCounter>();
+  private readonly transfers = new Map<string, LabelledCounter>();
+  private readonly sessions: Record<SessionFacts['protocol'], LabelledCounter>;
+  private readonly goodLogins: LabelledCounter;
   private readonly finishedBytes = { upload: 0, download: 0 };
   /** Counters must not go back where a transfer that runs is being counted as finished. */
   private readonly shownBytes = { upload: 0, download: 0 };
 
-  constructor(private readonly parts: WorkerFiguresParts) {}
+  constructor(private readonly parts: WorkerFiguresParts) {
+    const { ftpSessionsTotal, ftpLoginsTotal } = parts.metrics;
+    this.sessions = {
+      ftp: ftpSessionsTotal.labels({ protocol: 'ftp' }),
+      ftps: ftpSessionsTotal.labels({ protocol: 'ftps' }),
+    };
+    this.goodLogins = ftpLoginsTotal.labels({ result: 'ok' });
+  }
 
   fact({ protocol }: Pick<SessionFacts, 'protocol'>, fact: SessionFact): void {
-    const { metrics } = this.parts;
-    if (fact.type === 'session.opened') metrics.ftpSessionsTotal.inc({ protocol });
-    else if (fact.type === 'login.succeeded') metrics.ftpLoginsTotal.inc({ result: 'ok' });
+    if (fact.type === 'session.opened') this.sessions[protocol].inc();
+    else if (fact.type === 'login.succeeded') this.goodLogins.inc();
     // The doctor's codes are a small fixed set.
-    else if (fact.type === 'login.failed') metrics.ftpLoginsTotal.inc({ result: fact.doctor.code.toLowerCase() });
+    else if (fact.type === 'login.failed') {
+      this.parts.metrics.ftpLoginsTotal.inc({ result: fact.doctor.code.toLowerCase() });
+    }
   }
 
   transfer({ protocol }: Pick<SessionFacts, 'protocol'>, { direction, outcome, bytes }: TransferFacts): void {

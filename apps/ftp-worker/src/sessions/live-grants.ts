@@ -141,11 +141,19 @@ export class LiveGrants {
   }
 }
 
+/** By credential; stands until that instant. */
+const changes = new WeakMap<LoginRecord, Map<string, number | null>>();
+
 /** When time alone may turn the answer to whether the session may go on; null for never. */
 function changeOf(record: LoginRecord, credential: LoginCredential): number | null {
-  const { tenant, account } = record;
-  return nextLoginChange(
-    { tenant, account, credential: credentialLimitsOf(credential), policy: policyOf(record) },
-    Date.now(),
-  );
+  let known = changes.get(record);
+  if (known === undefined) changes.set(record, (known = new Map()));
+  const nowMs = Date.now();
+  let atMs = known.get(credential.id);
+  if (atMs === undefined || (atMs !== null && atMs <= nowMs)) {
+    const { tenant, account } = record;
+    const facts = { tenant, account, credential: credentialLimitsOf(credential), policy: policyOf(record) };
+    known.set(credential.id, (atMs = nextLoginChange(facts, nowMs)));
+  }
+  return atMs;
 }

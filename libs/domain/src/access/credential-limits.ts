@@ -32,7 +32,6 @@ const LIST = maskOf(['list']);
  * to it can be listed and show nothing but the way.
  */
 export function restrictToCredential(policy: AccessPolicy, limits: CredentialLimits): AccessPolicy {
-  const addresses = compileAddressRules({ allow: limits.addresses });
   const { pathPrefix } = limits;
   if (
     pathPrefix === null &&
@@ -43,6 +42,7 @@ export function restrictToCredential(policy: AccessPolicy, limits: CredentialLim
   ) {
     return policy;
   }
+  const addresses = compileAddressRules({ allow: limits.addresses });
   const isOutside = (path: VirtualPath) =>
     pathPrefix !== null && !isWithin(path, pathPrefix) && !isWithin(pathPrefix, path);
   return {
