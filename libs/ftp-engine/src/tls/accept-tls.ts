@@ -98,10 +98,11 @@ export function acceptTls(
     if (name === null) return onAccepted({ tls, ...NOBODY });
     // Nothing is read meanwhile that would have to be kept.
     tlsSocket.pause();
-    void findTenant(session, name).then((found) => {
+    const goOn = (found: NamedTenant): void => {
       tlsSocket.resume();
       onAccepted({ tls, ...found });
-    });
+    };
+    void findTenant(session, name).then(goOn);
   });
   return tlsSocket;
 }
