@@ -2,6 +2,24 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { TenantHosts } from './tenant-hosts.js';
 
+it('does not remember a tenant that was looked up before the last change', async () => {
+  const asked: ((record: null) => void)[] = [];
+  const hosts = new TenantHosts({
+    findHost: () => new Promise((resolve) => asked.push(resolve)),
+    haveCertificates: async () => false,
+  });
+  const early = hosts.find('ftp.acme.example');
+  hosts.forget({ domains: false });
+  asked[0]!(null);
+  expect(await early).toBeNull();
+  const late = hosts.find('ftp.acme.example');
+  expect(asked).toHaveLength(2);
+  asked[1]!(null);
+  expect(await late).toBeNull();
+  expect(await hosts.find('ftp.acme.example')).toBeNull();
+  expect(asked).toHaveLength(2);
+});
+
 /** With the answers to whether there are certificates in the hand of the test. */
 function hostsWithAnswers() {
   const asked: { readonly resolve: (have: boolean) => void; readonly reject: (error: Error) => void }[] = [];

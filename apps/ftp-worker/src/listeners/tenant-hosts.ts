@@ -35,6 +35,7 @@ export class TenantHosts implements TenantDirectory {
     const name = host.toLowerCase();
     const known = this.known.get(name);
     if (known !== undefined) return known;
+    const asked = this.changes;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(resolve, ANSWER_MS, undefined);
@@ -43,6 +44,7 @@ export class TenantHosts implements TenantDirectory {
       const record = await Promise.race([this.records.findHost(name), late]);
       if (record === undefined) return null;
       const found = record === null || record.status === 'suspended' ? null : hostOf(record);
+      if (asked !== this.changes) return found;
       if (this.known.size >= MAX_ENTRIES) this.known.delete(this.known.keys().next().value!);
       this.known.set(name, found);
       return found;
@@ -53,9 +55,9 @@ export class TenantHosts implements TenantDirectory {
 
   /** @param domains whether it may have been one of the domains that changed. */
   forget({ domains }: { readonly domains: boolean }): void {
+    this.changes++;
     this.known.clear();
     if (!domains) return;
-    this.changes++;
     this.certificates = true;
     if (!this.asking) void this.ask();
   }

@@ -603,11 +603,11 @@ export class ControlChannel implements ControlLink {
   #startTls(): void {
     const raw = this.#socket;
     const own = this.host.certificates.own;
-    if (own === null || raw.destroyed) return this.#destroy();
     this.#detach();
     // The TLS socket will report what happens to the raw one; its own error events must still have a listener.
     raw.on('error', this.#onError);
     raw.on('close', this.#onClose);
+    if (own === null || raw.destroyed) return this.#destroy();
     this.#reader.clear();
     this.#secured = 'handshake';
     this.#handshakeAtMs = performance.now();

@@ -84,7 +84,11 @@ export function acceptTls(
     // Whoever has none, or a bad one, is let through the handshake: what it is worth is decided at the login.
     ...(certificates.asksClients ? { requestCert: true, rejectUnauthorized: false } : {}),
   });
+  // A half-closed connection cannot finish it, and Node leaves it to the deadline.
+  const onLeft = (): void => void tlsSocket.destroy();
+  tlsSocket.once('end', onLeft);
   tlsSocket.once('secure', () => {
+    tlsSocket.off('end', onLeft);
     const tls: SessionTls = {
       implicit,
       contexts,

@@ -21,6 +21,10 @@ async function greeted(): Promise<RawFtpClient> {
   return client;
 }
 
+function endedSessions() {
+  return fixture.ports.journal.facts('session.closed');
+}
+
 /** Logged in over TLS with PROT P. */
 async function secured(
   options: ConnectionOptions = {},
@@ -380,6 +384,28 @@ describe('certificates', () => {
       await client.secure({ servername });
       expect(commonName(client)).toBe('localhost');
     }
+  });
+});
+
+describe('a client that leaves before its handshake is done', () => {
+  it.each([
+    ['after 234', 'explicit', ''],
+    ['in the middle of its hello', 'explicit', '\x16\x03\x01\x00\xee\x01\x00'],
+    ['on an implicit listener', 'implicit', ''],
+  ] as const)('is gone at once, %s', async (_when, tls, bytes) => {
+    fixture = await startEngine({ tls: [tls] });
+    const socket = connect(fixture.port(), '127.0.0.1');
+    await once(socket, 'connect');
+    if (tls === 'explicit') {
+      await once(socket, 'data');
+      socket.write('AUTH TLS\r\n');
+      await once(socket, 'data');
+    }
+    const ended = once(socket.resume(), 'close');
+    socket.end(Buffer.from(bytes, 'latin1'));
+    await ended;
+    await fixture.ports.journal.until(() => endedSessions().length === 1);
+    expect(endedSessions()).toEqual([expect.objectContaining({ reason: 'connection-closed' })]);
   });
 });
 
