@@ -14,6 +14,7 @@ const EXTERNAL = [
   'bcrypt',
   '@node-rs/argon2',
   'dtrace-provider',
+  'msgpackr-extract',
   // They read files of their own.
   '@prisma/client',
   'swagger-ui-dist',

@@ -27,13 +27,29 @@ describe('inSources', () => {
   });
 
   it('leaves what is in no source of ours, or in no file with a map', () => {
-    for (const frame of [`f (${built}:1:30)`, 'f (file:///no/such.js:1:1)', 'f (node:net:12:3)', 'f (<anonymous>)']) {
+    writeFileSync(join(folder, 'broken.js.map'), '{');
+    const broken = pathToFileURL(join(folder, 'broken.js')).href;
+    for (const frame of [
+      `f (${built}:1:30)`,
+      `${broken}:1:1`,
+      'f (file:///no/such.js:1:1)',
+      'f (node:net:12:3)',
+      'f (<anonymous>)',
+    ]) {
       expect(inSources(frame)).toBe(frame);
     }
   });
 });
 
 describe('followSources', () => {
+  it('names the code of an error of Node’s', () => {
+    followSources();
+    const error = Object.assign(new TypeError('odd'), { code: 'ERR_ODD' });
+    expect(error.stack!.split('\n')[0]).toBe('TypeError [ERR_ODD]: odd');
+    const other = Object.assign(new Error('gone'), { code: 'ENOENT' });
+    expect(other.stack!.split('\n')[0]).toBe('Error: gone');
+  });
+
   it('writes a stack as V8 does, with what it was before', () => {
     const before = new TypeError('odd').stack!;
     followSources();

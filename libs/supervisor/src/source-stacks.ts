@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -17,27 +17,39 @@ const maps = new Map<string, SourceMap | null>();
  */
 export function followSources(): void {
   Error.prepareStackTrace = (error, sites: Frame[]) =>
-    [Error.prototype.toString.call(error), ...sites.map((site) => `    at ${inSources(site.toString())}`)].join('\n');
+    [headOf(error), ...sites.map((site) => `    at ${inSources(site.toString())}`)].join('\n');
+}
+
+/** As Node writes it: an error of its own with its code. */
+function headOf(error: Error): string {
+  const { code } = error as { readonly code?: unknown };
+  const text = Error.prototype.toString.call(error);
+  if (typeof code !== 'string' || !code.startsWith('ERR_') || !text.startsWith(`${error.name}: `)) return text;
+  return `${error.name} [${code}]${text.slice(error.name.length)}`;
 }
 
 /** One line of a stack. Unchanged where the place is in no source of ours, or is not known. */
 export function inSources(frame: string): string {
   const [place, url = '', line, column] = PLACE.exec(frame) ?? [];
   if (place === undefined) return frame;
-  const found = mapOf(url)?.findEntry(Number(line) - 1, Number(column) - 1);
-  if (found === undefined || !('originalSource' in found) || found.originalSource === undefined) return frame;
-  const source = fileURLToPath(new URL(found.originalSource, url));
-  return frame.replace(place, `${source}:${found.originalLine + 1}:${found.originalColumn + 1}`);
+  try {
+    const found = mapOf(url)?.findEntry(Number(line) - 1, Number(column) - 1);
+    if (found === undefined || !('originalSource' in found) || found.originalSource === undefined) return frame;
+    const source = fileURLToPath(new URL(found.originalSource, url));
+    return frame.replace(place, `${source}:${found.originalLine + 1}:${found.originalColumn + 1}`);
+  } catch {
+    // Whoever reports an error gets its stack, whatever is wrong with the map.
+    return frame;
+  }
 }
 
+/** Throws where the file is there and cannot be read just now. */
 function mapOf(url: string): SourceMap | null {
   let map = maps.get(url);
-  if (map !== undefined) return map;
-  try {
-    map = new SourceMap(JSON.parse(readFileSync(fileURLToPath(`${url}.map`), 'utf8')));
-  } catch {
-    map = null;
+  if (map === undefined) {
+    const file = fileURLToPath(`${url}.map`);
+    map = existsSync(file) ? new SourceMap(JSON.parse(readFileSync(file, 'utf8'))) : null;
+    maps.set(url, map);
   }
-  maps.set(url, map);
   return map;
 }
