@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from './api-client.js';
+import { freePort } from './free-port.js';
 
 const MAIN = join(import.meta.dirname, '../../dist/apps/standalone/apps/standalone/src/main.js');
 const START_DEADLINE_MS = 60_000;
@@ -217,16 +217,10 @@ function settings(dataDir: string, ports: Ports): NodeJS.ProcessEnv {
 }
 
 export async function freePorts(): Promise<Ports> {
-  const servers = [0, 0, 0].map((port) => createServer().listen(port, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const [api = 0, ftp = 0, ftps = 0] = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(
-    servers.map((server) => {
-      server.close();
-      return once(server, 'close');
-    }),
-  );
-  // Below the ports that the kernel gives out by itself, so that the range meets neither these three nor a client.
+  const ports = new Set<number>();
+  while (ports.size < 3) ports.add(await freePort());
+  const [api = 0, ftp = 0, ftps = 0] = ports;
+  // Below the ports that the kernel gives out by itself, so that the range meets no client.
   // Files that run at the same time take from halves of it.
   const half = Number(process.env['JEST_WORKER_ID'] ?? 0) % 2;
   const base = 20_000 + (Math.floor(Math.random() * 95) * 2 + half) * 60;
