@@ -19,7 +19,7 @@ import { shown, summarizeAll, terminalTable } from './summary.mjs';
 
 const RESULTS = join(import.meta.dirname, 'results');
 /** Fastest in at least one row each; the others never are. */
-const QUICK_PEERS = ['vsftpd', 'pure-ftpd', 'pyftpdlib'];
+const QUICK_PEERS = ['pure-ftpd', 'pyftpdlib'];
 
 async function main() {
   const argv = process.argv.slice(2);

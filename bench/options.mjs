@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick            one short round against the fastest peers, for a before/after check (a few minutes)
+  --quick            one short round against two fast peers, for a before/after check (under three minutes)
   --rounds N         rounds, interleaved over the servers (3)
   --rows a,b         only these rows; a trailing * stands for any ending (list them with --list)
   --servers a,b      only these peers (quayside is always measured); none: quayside alone
