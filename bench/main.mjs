@@ -18,7 +18,7 @@ import { Quayside } from './servers/quayside.mjs';
 import { shown, summarizeAll, terminalTable } from './summary.mjs';
 
 const RESULTS = join(import.meta.dirname, 'results');
-/** Fastest in at least one row each; the others never are. */
+/** One of processes and one of an event loop; a third would take the quick form over its three minutes. */
 const QUICK_PEERS = ['pure-ftpd', 'pyftpdlib'];
 
 async function main() {

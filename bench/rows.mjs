@@ -42,17 +42,6 @@ export const FIGURES = {
 const COLD_SECONDS = 3;
 
 const NO_MLSD = ['vsftpd', 'ftp-srv'];
-/** Of the quick form: another row says nearly the same. */
-const LEFT_OUT = new Set([
-  'stor-tls-receipt',
-  'small-stor-1-receipt',
-  'list-10k',
-  'mlsd-10k',
-  'parallel',
-  'idle',
-  'idle-tls',
-]);
-
 /** Of those with a process for each session, one: thousands of processes take minutes to come and go. */
 const IDLE_PEERS = ['pyftpdlib', 'pure-ftpd'];
 
@@ -67,7 +56,15 @@ export function makeRows({ quick }) {
     upload('stor-tls', 'STOR 1 GiB over TLS', 'throughput', ['-o', 'stor', '-s', big, '-T'], 0.65, 1, big),
     row('retr-plain', 'RETR 1 GiB plain', 'throughput', ['-o', 'retr', '-f', 'big', '-s', big], 0.6, 1),
     upload('stor-plain', 'STOR 1 GiB plain', 'throughput', ['-o', 'stor', '-s', big], 0.7, 0.95, big),
-    sealed('stor-tls-receipt', 'STOR 1 GiB over TLS, receipts on', ['-o', 'stor', '-s', big, '-T'], 'throughput', big),
+    thorough(
+      sealed(
+        'stor-tls-receipt',
+        'STOR 1 GiB over TLS, receipts on',
+        ['-o', 'stor', '-s', big, '-T'],
+        'throughput',
+        big,
+      ),
+    ),
     sealed('stor-plain-receipt', 'STOR 1 GiB plain, receipts on', ['-o', 'stor', '-s', big], 'throughput', big),
     row('small-retr-1', 'RETR of 4 KiB files, 1 session', 'rate', ['-o', 'small-retr', ...small], 0.4, 0.7),
     row('small-retr-16', '… 16 sessions', 'rate', ['-o', 'small-retr', ...small, '-t', 16], 0.4, 0.7),
@@ -89,12 +86,14 @@ export function makeRows({ quick }) {
       0.8,
       SMALL_BYTES,
     ),
-    sealed(
-      'small-stor-1-receipt',
-      'STOR of 4 KiB files, 1 session, receipts on',
-      ['-o', 'small-stor', ...smallStor],
-      'rate',
-      SMALL_BYTES,
+    thorough(
+      sealed(
+        'small-stor-1-receipt',
+        'STOR of 4 KiB files, 1 session, receipts on',
+        ['-o', 'small-stor', ...smallStor],
+        'rate',
+        SMALL_BYTES,
+      ),
     ),
     sealed(
       'small-stor-16-receipt',
@@ -117,10 +116,12 @@ export function makeRows({ quick }) {
       2,
       5,
     ),
-    row('list-10k', 'LIST of 10,000 entries', 'time', [...listing('LIST', 10_000, 'd10k'), '-n', 3], 3, 1.5),
-    without(
-      NO_MLSD,
-      row('mlsd-10k', 'MLSD of 10,000 entries', 'time', [...listing('MLSD', 10_000, 'd10k'), '-n', 3], 3, 1.5),
+    thorough(row('list-10k', 'LIST of 10,000 entries', 'time', [...listing('LIST', 10_000, 'd10k'), '-n', 3], 3, 1.5)),
+    thorough(
+      without(
+        NO_MLSD,
+        row('mlsd-10k', 'MLSD of 10,000 entries', 'time', [...listing('MLSD', 10_000, 'd10k'), '-n', 3], 3, 1.5),
+      ),
     ),
     row('list-100k', 'LIST of 100,000 entries', 'time', listing('LIST', 100_000, 'd100k'), 2, 1.2),
     without(NO_MLSD, row('mlsd-100k', 'MLSD of 100,000 entries', 'time', listing('MLSD', 100_000, 'd100k'), 2, 1.2)),
@@ -134,7 +135,7 @@ export function makeRows({ quick }) {
       0.85,
       1.2,
     ),
-    {
+    thorough({
       ...alone(
         'coldLogins',
         row('cold-logins', 'Downloads while 4 at a time log in for the first time', 'kept', [
@@ -149,15 +150,16 @@ export function makeRows({ quick }) {
         ]),
       ),
       seconds: COLD_SECONDS,
-      quick: false,
-    },
-    row(
-      'parallel',
-      '64 downloads of 16 MiB at once',
-      'throughput',
-      ['-o', 'retr', '-f', 'm16_%d', '-s', MEDIUM_BYTES, '-t', MEDIUM_FILES],
-      0.6,
-      1,
+    }),
+    thorough(
+      row(
+        'parallel',
+        '64 downloads of 16 MiB at once',
+        'throughput',
+        ['-o', 'retr', '-f', 'm16_%d', '-s', MEDIUM_BYTES, '-t', MEDIUM_FILES],
+        0.6,
+        1,
+      ),
     ),
     row(
       'parallel-tls',
@@ -167,28 +169,27 @@ export function makeRows({ quick }) {
       0.75,
       0.95,
     ),
-    idle('idle', 'Memory of an idle session (1,000)', 'perSession', 1000, false, 16, 8),
-    idle('idle-tls', '… over TLS', 'perSession', 1000, true, 55, 40),
-    {
-      ...idle('idle-5000', 'Set-up of 5,000 sessions', 'setUp', 5000, false, 3, 1),
-      peers: ['pyftpdlib'],
-      quick: false,
-    },
-    alone('growth', {
-      ...row('growth-retr', 'Growth of the worker’s memory in one download of 5 GiB', 'growth', download, 40),
-      quick: false,
-    }),
-    alone('growth', {
-      ...upload('growth-stor', '… in one upload', 'growth', ['-o', 'stor', '-s', HUGE_BYTES], 40, null, HUGE_BYTES),
-      quick: false,
-    }),
-    {
+    thorough(idle('idle', 'Memory of an idle session (1,000)', 'perSession', 1000, false, 16, 8)),
+    thorough(idle('idle-tls', '… over TLS', 'perSession', 1000, true, 55, 40)),
+    thorough(only(['pyftpdlib'], idle('idle-5000', 'Set-up of 5,000 sessions', 'setUp', 5000, false, 3, 1))),
+    thorough(
+      alone(
+        'growth',
+        row('growth-retr', 'Growth of the worker’s memory in one download of 5 GiB', 'growth', download, 40),
+      ),
+    ),
+    thorough(
+      alone(
+        'growth',
+        upload('growth-stor', '… in one upload', 'growth', ['-o', 'stor', '-s', HUGE_BYTES], 40, null, HUGE_BYTES),
+      ),
+    ),
+    thorough({
       ...alone('rest', row('rest', 'Whole installation at rest: memory', 'memory', [], 500, 300)),
       once: true,
-      quick: false,
-    },
+    }),
     alone('secondStart', row('second-start', 'Second start', 'setUp', [], 10, 4)),
-  ].map((one) => (LEFT_OUT.has(one.name) ? { ...one, quick: false } : one));
+  ];
 }
 
 function listing(command, entries, folder) {
@@ -215,6 +216,11 @@ function sealed(name, title, client, figure, bytes) {
 
 function without(names, row) {
   return { ...row, without: names };
+}
+
+/** Not of the quick form: it takes long, or another row says nearly the same. */
+function thorough(row) {
+  return { ...row, quick: false };
 }
 
 function only(names, row) {

@@ -335,7 +335,7 @@ export interface TenantDirectory {
   /** Resolves within a second; null for unknown or disabled hosts. */
   find(host: string): Promise<TenantHost | null>;
   /**
-   * Whether some host may have a certificate of its own. Where none has, the server name is looked up beside the
+   * Whether some host may have a certificate of its own. Where none has, the server name is looked up after the
    * handshake instead of before it.
    */
   haveCertificates(): boolean;
