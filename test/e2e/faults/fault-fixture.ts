@@ -21,28 +21,32 @@ export interface FaultFixture {
 /** Two tenants with an account each: one without limits, one whose uploads lease from a quota. */
 export async function startFaultFixture(backend: QueueBackend, env: NodeJS.ProcessEnv = {}): Promise<FaultFixture> {
   const postgres = await PostgresServer.start();
-  const redis = backend === 'Redis' ? await RedisServer.start() : null;
-  const queue = redis === null ? {} : { QUEUE_URL: redis.url };
-  const server = await startInstallation({ env: { DATABASE_URL: postgres.url, ...queue, ...env } });
-  const logins: LoadOptions['logins'][number][] = [];
-  for (const [slug, quota] of [
-    ['free', {}],
-    ['limited', { quota: { bytes: LIMIT } }],
-  ] as const) {
-    await server.api.ok('POST', '/tenants', { slug, name: slug });
-    await server.api.ok('POST', `/tenants/${slug}/accounts`, { username: 'carol', password: PASSWORD, ...quota });
-    logins.push({ user: `carol@${slug}`, password: PASSWORD, tenant: slug });
-  }
-  return {
-    server,
-    postgres,
-    redis,
-    load: (options) => new UploadLoad({ port: server.ports.ftp, logins, ...options }),
-    async stop() {
-      await server.stop();
-      await redis?.remove();
-      await postgres.remove();
-      removeDataDirs();
-    },
+  let redis: RedisServer | null = null;
+  let server: RunningInstallation | null = null;
+  const stop = async (): Promise<void> => {
+    await server?.stop();
+    await redis?.remove();
+    await postgres.remove();
+    removeDataDirs();
   };
+  try {
+    redis = backend === 'Redis' ? await RedisServer.start() : null;
+    const queue = redis === null ? {} : { QUEUE_URL: redis.url };
+    const running = (server = await startInstallation({ env: { DATABASE_URL: postgres.url, ...queue, ...env } }));
+    const logins: LoadOptions['logins'][number][] = [];
+    for (const [slug, quota] of [
+      ['free', {}],
+      ['limited', { quota: { bytes: LIMIT } }],
+    ] as const) {
+      await running.api.ok('POST', '/tenants', { slug, name: slug });
+      await running.api.ok('POST', `/tenants/${slug}/accounts`, { username: 'carol', password: PASSWORD, ...quota });
+      logins.push({ user: `carol@${slug}`, password: PASSWORD, tenant: slug });
+    }
+    const load: FaultFixture['load'] = (options) => new UploadLoad({ port: running.ports.ftp, logins, ...options });
+    return { server: running, postgres, redis, load, stop };
+  } catch (error) {
+    // The spec has no fixture to stop then, and the servers would go on for good.
+    await stop();
+    throw error;
+  }
 }
